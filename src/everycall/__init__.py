@@ -1,0 +1,1 @@
+"""Run every tool call of one assistant turn at once: exactly one result per call id."""

@@ -1,0 +1,236 @@
+"""What can happen in a turn: a closed set of frozen facts in the past tense.
+
+Observers receive them; nothing they do changes a turn. `name` is the word used in logs and docs; `level` says how the
+default log treats the event; `to_dict()` gives plain JSON values.
+"""
+
+from dataclasses import dataclass, fields
+from typing import ClassVar, Literal
+
+from everycall.core.errors import Effect
+from everycall.core.outcomes import Code, Failure, Status
+
+Level = Literal["debug", "info", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """The base of all events.
+
+    Attributes:
+        turn_id: tells the turns of one process apart; the turn's key where it has one.
+        at: seconds on the event loop's own clock.
+    """
+
+    name: ClassVar[str] = "event"
+    level: ClassVar[Level] = "debug"
+
+    turn_id: str
+    at: float
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the event as JSON values, with its name under `event`."""
+        values: dict[str, object] = {"event": f"everycall.{self.name}"}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, Failure):
+                value = {"type": value.type, "message": value.message, "traceback": value.traceback}
+            values[field.name] = value
+        return values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallEvent(Event):
+    """The base of the events of one call.
+
+    Attributes:
+        call_id: the id in the exchange.
+        tool_name: the name as the model wrote it.
+        position: index among the calls of the message.
+    """
+
+    call_id: str
+    tool_name: str
+    position: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnOpened(Event):
+    """A turn began to run."""
+
+    name: ClassVar[str] = "turn_opened"
+    calls: int
+    dialect: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnClosed(Event):
+    """Every call of the turn has its result."""
+
+    name: ClassVar[str] = "turn_closed"
+    calls: int
+    duration: float
+    stopped: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallPlanned(CallEvent):
+    """The call may run: its tool is known and its arguments are valid."""
+
+    name: ClassVar[str] = "call_planned"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallQueued(CallEvent):
+    """The call waits for a free place."""
+
+    name: ClassVar[str] = "call_queued"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptStarted(CallEvent):
+    """An attempt was started; *attempt* counts from 1."""
+
+    name: ClassVar[str] = "attempt_started"
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptFailed(CallEvent):
+    """An attempt ended without a value; *expected* is true for what the tool raised on purpose."""
+
+    name: ClassVar[str] = "attempt_failed"
+    attempt: int
+    error: Failure
+    expected: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryScheduled(CallEvent):
+    """The next attempt starts after *delay* seconds."""
+
+    name: ClassVar[str] = "retry_scheduled"
+    attempt: int
+    delay: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallSettled(CallEvent):
+    """The call has its result."""
+
+    name: ClassVar[str] = "call_settled"
+    status: Status
+    code: Code
+    effect: Effect
+    attempts: int
+    queued: float
+    duration: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgressReported(CallEvent):
+    """The tool said how far it is."""
+
+    name: ClassVar[str] = "progress_reported"
+    done: float
+    total: float | None
+    message: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdMinted(CallEvent):
+    """The id was missing, empty, repeated or invalid, and was replaced on both sides of the exchange."""
+
+    name: ClassVar[str] = "id_minted"
+    level: ClassVar[Level] = "warning"
+    sent_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallEchoed(CallEvent):
+    """The call repeats an earlier one of the same id, name and arguments, and gets that one's outcome."""
+
+    name: ClassVar[str] = "call_echoed"
+    level: ClassVar[Level] = "warning"
+    of: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValueCoerced(CallEvent):
+    """Something was changed to make it fit: *where* is `arguments`, `result` or `content`, *what* says how."""
+
+    name: ClassVar[str] = "value_coerced"
+    level: ClassVar[Level] = "info"
+    where: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelRefused(CallEvent):
+    """The tool was asked to stop, swallowed the request, and goes on."""
+
+    name: ClassVar[str] = "cancel_refused"
+    level: ClassVar[Level] = "warning"
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallAbandoned(CallEvent):
+    """The call was settled although its code still runs."""
+
+    name: ClassVar[str] = "call_abandoned"
+    level: ClassVar[Level] = "warning"
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LateResult(CallEvent):
+    """An abandoned attempt ended. Its result changes nothing any more; *outcome* says how it ended, *text* what it said."""
+
+    name: ClassVar[str] = "late_result"
+    level: ClassVar[Level] = "warning"
+    attempt: int
+    outcome: Literal["returned", "raised", "stopped"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForceStopped(CallEvent):
+    """An abandoned attempt was ended against its will; *dropped* if even that was refused and it is never resumed again."""
+
+    name: ClassVar[str] = "force_stopped"
+    level: ClassVar[Level] = "error"
+    attempt: int
+    dropped: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultContained(Event):
+    """Something beside the tools failed and was kept out of the turn: an observer, a hook, or this library itself."""
+
+    name: ClassVar[str] = "fault_contained"
+    level: ClassVar[Level] = "error"
+    where: str
+    error: Failure
+
+
+AnyEvent = (
+    TurnOpened
+    | TurnClosed
+    | CallPlanned
+    | CallQueued
+    | AttemptStarted
+    | AttemptFailed
+    | RetryScheduled
+    | CallSettled
+    | ProgressReported
+    | IdMinted
+    | CallEchoed
+    | ValueCoerced
+    | CancelRefused
+    | CallAbandoned
+    | LateResult
+    | ForceStopped
+    | FaultContained
+)
+"""The closed set."""

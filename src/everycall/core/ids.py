@@ -1,0 +1,94 @@
+"""Which id each call has in the exchange. Pure and deterministic: a replay gives the same bytes.
+
+1. An id stays as sent, byte for byte, when it is present, valid for the provider and not yet taken in this message.
+2. Anything else gets a minted id, hashed from the turn's key, the position and the call's content. Ids are never cut
+   or mended by substitution: two different ids could become one.
+"""
+
+import hashlib
+import json
+import re
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from re import Pattern
+
+from everycall.core.calls import ToolCall
+
+MAX_ID_BYTES = 4096
+"""Longest id that is carried at all (research: fault model 6.8)."""
+
+_ALPHABET = string.ascii_letters + string.digits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdRule:
+    """What one provider accepts as the id of a call, and what a minted one looks like.
+
+    Attributes:
+        pattern: an id is valid if this matches the whole of it.
+        prefix: what minted ids begin with.
+        length: characters after the prefix.
+        positional: the provider pairs by order and may have no ids at all: a missing id stays missing.
+    """
+
+    pattern: Pattern[str]
+    prefix: str = "call_"
+    length: int = 24
+    positional: bool = False
+
+    def accepts(self, call_id: str) -> bool:
+        """Whether the provider takes *call_id* as it is."""
+        return self.pattern.fullmatch(call_id) is not None and len(call_id) <= MAX_ID_BYTES
+
+    def mint(self, *facts: object) -> str:
+        """Return the id hashed from *facts*: the same facts give the same id in any process."""
+        text = json.dumps(facts, sort_keys=True, default=str)
+        number = int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest(), "big")
+        letters = []
+        for _ in range(self.length):
+            number, rest = divmod(number, len(_ALPHABET))
+            letters.append(_ALPHABET[rest])
+        return self.prefix + "".join(letters)
+
+
+ANY_ID = IdRule(pattern=re.compile(r".+", re.DOTALL))
+"""The rule of a provider that takes any text that is not empty."""
+
+
+def assign_ids(calls: Sequence[ToolCall], rule: IdRule, key: str | None = None) -> tuple[ToolCall, ...]:
+    """Give each call its id in the exchange.
+
+    Args:
+        calls: the calls of one message, in order, with `sent_id` as read.
+        rule: what the provider accepts.
+        key: the name of the turn, mixed into minted ids.
+
+    Returns:
+        The same calls with `call_id` set: unique within the message, and valid. For the first of several equal ids
+        the id as sent. Where the provider pairs by order (*rule.positional*) a missing id becomes a minted one too:
+        it names the call here, and the dialect leaves it out of the exchange.
+    """
+    wanted = [call.sent_id for call in calls]
+    if len(set(wanted)) == len(wanted) and all(sent and rule.accepts(sent) for sent in wanted):
+        return tuple([replace(call, call_id=call.sent_id) for call in calls])
+    taken = {sent for sent in wanted if sent}
+    kept: set[str] = set()
+    assigned = []
+    for call in calls:
+        sent = call.sent_id
+        if sent and sent not in kept and rule.accepts(sent):
+            call_id = sent
+        else:
+            call_id = _mint_unused(call, rule, key, taken | kept)
+        kept.add(call_id)
+        assigned.append(replace(call, call_id=call_id))
+    return tuple(assigned)
+
+
+def _mint_unused(call: ToolCall, rule: IdRule, key: str | None, taken: set[str]) -> str:
+    for salt in range(len(taken) + 1):
+        minted = rule.mint(key, call.position, call.sent_id, call.name, call.arguments, salt)
+        if minted not in taken:
+            return minted
+    raise AssertionError("more salts than taken ids")  # pragma: no cover

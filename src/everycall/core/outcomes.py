@@ -1,0 +1,141 @@
+"""How a call can end: a closed set of two levels, and the text that a model reads for anything but success.
+
+`status` is what most programs branch on, `code` is the precise reason, `effect` is what a model and a recovery need.
+The table `STATUS_OF` is the whole vocabulary; nothing else may be put into a result.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Literal
+
+from everycall.core.content import Content
+from everycall.core.errors import Effect
+
+Status = Literal["success", "error", "timeout", "rejected", "interrupted"]
+Code = Literal[
+    "ok",
+    "tool_error",
+    "invalid_result",
+    "crashed",
+    "internal_error",
+    "attempt",
+    "call",
+    "turn",
+    "idle",
+    "invalid_arguments",
+    "unknown_tool",
+    "denied",
+    "deferred",
+    "limit",
+    "queue_timeout",
+    "saturated",
+    "unfinished_message",
+    "predecessor_failed",
+    "journal_unavailable",
+    "not_started",
+    "cancelled",
+    "in_doubt",
+]
+
+STATUS_OF: dict[Code, Status] = {
+    "ok": "success",
+    "tool_error": "error",  # the tool raised
+    "invalid_result": "error",  # it ran, but its value cannot be sent
+    "crashed": "error",  # its worker died
+    "internal_error": "error",  # a fault of this library
+    "attempt": "timeout",
+    "call": "timeout",
+    "turn": "timeout",
+    "idle": "timeout",
+    "invalid_arguments": "rejected",
+    "unknown_tool": "rejected",
+    "denied": "rejected",
+    "deferred": "rejected",
+    "limit": "rejected",
+    "queue_timeout": "rejected",
+    "saturated": "rejected",
+    "unfinished_message": "rejected",  # the model's output was cut off
+    "predecessor_failed": "rejected",
+    "journal_unavailable": "rejected",
+    "not_started": "rejected",  # the turn was stopped first
+    "cancelled": "interrupted",
+    "in_doubt": "interrupted",  # a crash: a start is on record and no end
+}
+
+MAX_ERROR_TEXT = 2000
+"""Characters of an error's text that reach a model (research: bounds, D.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What a tool raised, as text alone: no exception object, no frames, no secrets kept alive. Never sent.
+
+    Attributes:
+        type: the qualified name of the exception's type.
+        message: its text, bounded.
+        traceback: the formatted traceback without locals, bounded; `""` if there is none.
+    """
+
+    type: str
+    message: str
+    traceback: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolResult:
+    """The one and only result of one call.
+
+    Attributes:
+        call_id: the id in the exchange.
+        tool_name: the name as the model wrote it.
+        status: one of five words; what most programs branch on.
+        code: the precise reason.
+        effect: whether anything changed: `none`, `done` or `unknown`.
+        content: what the model reads: text, or parts.
+        value: what the tool returned, on success; else None.
+        error: what the tool raised, if it did.
+        attempts: attempts that were started.
+        queued: seconds spent waiting for a free place.
+        duration: seconds from the start of the first attempt to the end of the call, back-off included.
+        late: it finished after its deadline but inside the grace, and counts.
+        retryable: the cause may pass, and repeating is safe as far as this library can know.
+    """
+
+    call_id: str
+    tool_name: str
+    status: Status
+    code: Code
+    effect: Effect
+    content: Content
+    value: object = None
+    error: Failure | None = None
+    attempts: int = 0
+    queued: float = 0.0
+    duration: float = 0.0
+    late: bool = False
+    retryable: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether the call succeeded."""
+        return self.status == "success"
+
+
+def error_envelope(*, code: Code, effect: Effect, message: str, retryable: bool) -> str:
+    """Return the small JSON object that a model reads for anything but success: the same in every dialect."""
+    error = {
+        "status": STATUS_OF[code],
+        "code": code,
+        "effect": effect,
+        "message": bounded(message, MAX_ERROR_TEXT),
+        "retryable": retryable,
+    }
+    return json.dumps({"error": error}, ensure_ascii=False)
+
+
+def bounded(text: str, limit: int) -> str:
+    """Return *text* with at most *limit* characters, what was left out being said."""
+    if len(text) <= limit:
+        return text
+    marker = f" ... [{len(text) - limit} more characters]"
+    return text[: max(0, limit - len(marker))] + marker

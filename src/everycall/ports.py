@@ -1,0 +1,158 @@
+"""The seams: what a dialect, an executor and an observer must be. Structural: nothing needs to inherit from these."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import Context
+from dataclasses import dataclass
+from typing import Protocol
+
+from everycall.core.calls import ParsedMessage, ToolDefinition
+from everycall.core.events import Event
+from everycall.core.ids import IdRule
+from everycall.core.outcomes import ToolResult
+
+Observer = Callable[[Event], None]
+"""Receives every event, synchronously, on the event loop, after the fact. What it raises is contained."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """The two sides of an exchange in a provider's own shape.
+
+    Attributes:
+        assistant_message: what belongs in the next request: one message, or a list of items where the provider has items.
+        messages: the result messages, ready to send.
+        replaced: positions of the calls whose images or files the provider cannot take and that became text.
+    """
+
+    assistant_message: object
+    messages: list[object]
+    replaced: tuple[int, ...] = ()
+
+
+class Dialect(Protocol):
+    """A pure two-way translator of one provider's wire shape. Stateless; does no I/O; imports no SDK."""
+
+    name: str
+    id_rule: IdRule
+
+    def detect(self, message: object) -> bool:
+        """Return whether *message* (a message or a whole response; dict or SDK object) has this provider's shape."""
+        ...
+
+    def parse(self, message: object, *, finish_reason: str | None = None) -> ParsedMessage:
+        """Read one assistant message or one whole response.
+
+        Args:
+            message: dict or the SDK's object. It is not changed.
+            finish_reason: the provider's word, where only the message is at hand.
+
+        Raises:
+            MessageError: the message or its list of calls cannot be read. An unreadable entry within a readable list
+                is a call with a `defect`.
+        """
+        ...
+
+    def render(self, parsed: ParsedMessage, results: Sequence[ToolResult]) -> Rendered:
+        """Write the exchange.
+
+        Args:
+            parsed: as returned by `parse`, its calls with `call_id` assigned.
+            results: one per call, in the order of the calls.
+        """
+        ...
+
+    def definitions(self, tools: Sequence[ToolDefinition]) -> list[dict[str, object]]:
+        """Return what belongs in the request's `tools=`.
+
+        Raises:
+            UsageError: the provider cannot hold a tool's name; the message names the cure.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """An attempt ended with a value."""
+
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """An attempt ended with an exception: the tool's own, or the cancellation it was asked to end with."""
+
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """An attempt was ended by force; *dropped* if it is never resumed again."""
+
+    dropped: bool
+
+
+AttemptEnd = Returned | Raised | Stopped
+
+
+class Work(Protocol):
+    """One attempt, as an executor sees it."""
+
+    context: Context
+    """The attempt's own copy of the caller's context."""
+
+    def invoke(self) -> object:
+        """Call the tool. Returns its value or an awaitable; raises whatever the tool raises."""
+        ...
+
+    def entered(self) -> None:
+        """Say that the tool's code is about to run. Called once, right before `invoke`, from the thread that runs it."""
+        ...
+
+    def refused(self) -> None:
+        """Say that the tool swallowed a cancellation and goes on. Called on the loop."""
+        ...
+
+
+class Running(Protocol):
+    """An attempt under way."""
+
+    def stop(self) -> None:
+        """Ask it to end; it may take its time. On the loop."""
+        ...
+
+    def abandon(self) -> None:
+        """Say that nobody waits any more: from now on the next refusal is answered by force. On the loop."""
+        ...
+
+    def kill(self) -> None:
+        """End it by force, as far as that is possible. On the loop."""
+        ...
+
+
+class Executor(Protocol):
+    """Where attempts run."""
+
+    def start(self, work: Work, report: Callable[[AttemptEnd], None]) -> Running:
+        """Start one attempt, without waiting.
+
+        *report* is called on the loop exactly once, when the attempt's code has really ended; never before this
+        method has returned.
+        """
+        ...
+
+
+class Backend(Protocol):
+    """What the engine needs of an event loop; one object per loop."""
+
+    name: str
+
+    def now(self) -> float:
+        """Return the loop's clock in seconds; the same as `anyio.current_time()`."""
+        ...
+
+    def post(self, callback: Callable[[], None]) -> bool:
+        """Run *callback* on the loop, from any thread. Returns False if the loop is closed."""
+        ...
+
+
+JsonSchema = Mapping[str, object]
