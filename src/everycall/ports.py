@@ -1,12 +1,13 @@
 """The seams: what a dialect, an executor and an observer must be. Structural: nothing needs to inherit from these."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextvars import Context
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from everycall.core.calls import ParsedMessage, ToolDefinition
 from everycall.core.events import Event
+from everycall.core.history import HistoryRules, Message
 from everycall.core.ids import IdRule
 from everycall.core.outcomes import ToolResult
 
@@ -32,8 +33,15 @@ class Rendered:
 class Dialect(Protocol):
     """A pure two-way translator of one provider's wire shape. Stateless; does no I/O; imports no SDK."""
 
-    name: str
-    id_rule: IdRule
+    @property
+    def name(self) -> str:
+        """What `dialect=` calls it."""
+        ...
+
+    @property
+    def id_rule(self) -> IdRule:
+        """What the provider accepts as the id of a call."""
+        ...
 
     def detect(self, message: object) -> bool:
         """Return whether *message* (a message or a whole response; dict or SDK object) has this provider's shape."""
@@ -70,6 +78,24 @@ class Dialect(Protocol):
         ...
 
 
+class HistoryDialect(Protocol):
+    """What `check` and `repair` need of a provider. Pure; a module with these three names is one."""
+
+    RULES: HistoryRules
+
+    def scan(self, messages: Sequence[object]) -> list[Message]:
+        """Read a history, one `Message` per message, in order.
+
+        Raises:
+            MessageError: a message cannot be read; the sentence names its index.
+        """
+        ...
+
+    def write(self, items: Sequence[Message]) -> list[object]:
+        """Write a history. What is not `changed` comes out as the object that was read: `write(scan(m)) == m`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Returned:
     """An attempt ended with a value."""
@@ -91,7 +117,12 @@ class Stopped:
     dropped: bool
 
 
-AttemptEnd = Returned | Raised | Stopped
+@dataclass(frozen=True, slots=True)
+class NotEntered:
+    """An attempt ended before the tool's code was entered: it was stopped first."""
+
+
+AttemptEnd = Returned | Raised | Stopped | NotEntered
 
 
 class Work(Protocol):
@@ -100,16 +131,24 @@ class Work(Protocol):
     context: Context
     """The attempt's own copy of the caller's context."""
 
+    def enter(self) -> bool:
+        """Say that the tool's code is about to run. Called once, right before `invoke`, where that runs.
+
+        Returns:
+            False if the attempt was stopped before: then `invoke` must not be called, and the end is `NotEntered`.
+        """
+        ...
+
     def invoke(self) -> object:
         """Call the tool. Returns its value or an awaitable; raises whatever the tool raises."""
         ...
 
-    def entered(self) -> None:
-        """Say that the tool's code is about to run. Called once, right before `invoke`, from the thread that runs it."""
-        ...
-
     def refused(self) -> None:
         """Say that the tool swallowed a cancellation and goes on. Called on the loop."""
+        ...
+
+    def leaked(self, error: BaseException) -> None:
+        """Say that the tool left a cancel scope or a task group open, and how that showed. Called on the loop."""
         ...
 
 
@@ -141,18 +180,21 @@ class Executor(Protocol):
         ...
 
 
-class Backend(Protocol):
-    """What the engine needs of an event loop; one object per loop."""
+class Backend(Executor, Protocol):
+    """What the engine needs of an event loop; one object per loop. It is itself the executor of async tools."""
 
     name: str
+    cancelled: type[BaseException]
+    """What is raised in code that is cancelled."""
 
     def now(self) -> float:
         """Return the loop's clock in seconds; the same as `anyio.current_time()`."""
         ...
 
-    def post(self, callback: Callable[[], None]) -> bool:
+    def post(self, callback: Callable[[], object]) -> bool:
         """Run *callback* on the loop, from any thread. Returns False if the loop is closed."""
         ...
 
-
-JsonSchema = Mapping[str, object]
+    def spawn(self, function: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Start *function*, which must not raise, as a task that no turn waits for."""
+        ...

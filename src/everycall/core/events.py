@@ -97,11 +97,17 @@ class AttemptStarted(CallEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptFailed(CallEvent):
-    """An attempt ended without a value; *expected* is true for what the tool raised on purpose."""
+    """An attempt ended without a value.
+
+    *expected* is true unless the tool raised something it did not mean to and no other attempt follows: that is somebody's
+    bug, and the default log shows it with its traceback.
+    """
 
     name: ClassVar[str] = "attempt_failed"
+    level: ClassVar[Level] = "error"
     attempt: int
-    error: Failure
+    code: Code
+    error: Failure | None
     expected: bool
 
 
@@ -148,11 +154,11 @@ class IdMinted(CallEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallEchoed(CallEvent):
-    """The call repeats an earlier one of the same id, name and arguments, and gets that one's outcome."""
+    """The call repeats the one at position *of* (same id, name and arguments) and gets that one's outcome."""
 
     name: ClassVar[str] = "call_echoed"
     level: ClassVar[Level] = "warning"
-    of: str
+    of: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,13 +191,12 @@ class CallAbandoned(CallEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LateResult(CallEvent):
-    """An abandoned attempt ended. Its result changes nothing any more; *outcome* says how it ended, *text* what it said."""
+    """An abandoned attempt ended. What it brought changes nothing any more."""
 
     name: ClassVar[str] = "late_result"
     level: ClassVar[Level] = "warning"
     attempt: int
-    outcome: Literal["returned", "raised", "stopped"]
-    text: str
+    outcome: str  # returned, raised or stopped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,7 +73,9 @@ class Retry:
         if not isinstance(self.jitter, bool) or not isinstance(self.declared_only, bool):
             raise UsageError("Retry.jitter and Retry.declared_only must be True or False")
         kinds = (self.on,) if isinstance(self.on, type) else self.on
-        if not isinstance(kinds, tuple | list) or not all(isinstance(k, type) and issubclass(k, Exception) for k in kinds):
+        if not isinstance(kinds, tuple | list) or not all(
+            isinstance(k, type) and issubclass(k, Exception) for k in kinds
+        ):
             raise UsageError(f"Retry.on must be exception types, such as (ConnectionError,), not {self.on!r}")
         object.__setattr__(self, "on", tuple(kinds))
 

@@ -1,0 +1,7 @@
+"""`python -m everycall` is the command `everycall`."""
+
+import sys
+
+from everycall.cli import main
+
+sys.exit(main())

@@ -1,0 +1,90 @@
+"""The functions of the public face."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from everycall.core.policy import Limits
+from everycall.opening import plan_turn, require_limits, require_observers
+from everycall.ports import Dialect, Observer
+from everycall.registry import ToolRegistry
+from everycall.runtime import hidden_resources, refuse_runtime_limits, surroundings
+from everycall.turn.turn import Turn
+
+
+async def run_tool_calls(
+    assistant_msg: object,
+    registry: ToolRegistry,
+    *,
+    key: str | None = None,
+    dialect: str | Dialect | None = None,
+    finish_reason: str | None = None,
+    deps: Any = None,
+    turn_timeout: float | None = None,
+    limits: Limits | None = None,
+    observers: Sequence[Observer] = (),
+) -> Turn:
+    """Run every tool call of one assistant message at once; give exactly one result per call.
+
+    Args:
+        assistant_msg: one assistant message or one whole response; a dict or the SDK's object. Never a history.
+        registry: the tools.
+        key: names this turn (conversation and position in it); makes idempotency keys and minted ids reproducible.
+        dialect: the provider's shape by name, such as `"openai-chat"`; None to detect it.
+        finish_reason: the provider's word for why the message ended, if only the message is at hand.
+        deps: handed to the tools that ask for their `ToolContext`.
+        turn_timeout: seconds for the whole turn; None for no bound beyond those of the calls.
+        limits: how much may happen at once in this turn.
+        observers: functions that receive every event, synchronously, after the fact.
+
+    Returns:
+        The turn, done. It is falsy if the message has no calls.
+
+    Raises:
+        UsageError: an argument is wrong. Nothing was run.
+        MessageError: the message or its list of calls cannot be read. Nothing was run.
+    """
+    turn = open_turn(
+        assistant_msg,
+        registry,
+        key=key,
+        dialect=dialect,
+        finish_reason=finish_reason,
+        deps=deps,
+        turn_timeout=turn_timeout,
+        limits=limits,
+        observers=observers,
+    )
+    return await turn.run()
+
+
+def open_turn(
+    assistant_msg: object,
+    registry: ToolRegistry,
+    *,
+    key: str | None = None,
+    dialect: str | Dialect | None = None,
+    finish_reason: str | None = None,
+    deps: Any = None,
+    turn_timeout: float | None = None,
+    limits: Limits | None = None,
+    observers: Sequence[Observer] = (),
+) -> Turn:
+    """Plan one turn without running it. `await turn.run()` runs it and returns it.
+
+    Keep the turn to stop it (`turn.cancel()`), to follow it (`turn.settled()`), or to have its results after a cancellation
+    from outside. The arguments and errors are those of `run_tool_calls`.
+    """
+    checked = require_limits(limits)
+    refuse_runtime_limits(checked)
+    told = require_observers(observers) if observers else ()
+    plan = plan_turn(
+        assistant_msg,
+        registry,
+        key=key,
+        dialect=dialect,
+        finish_reason=finish_reason,
+        deps=deps,
+        turn_timeout=turn_timeout,
+        limits=checked,
+    )
+    return Turn(plan, lambda: surroundings(hidden_resources(), told))

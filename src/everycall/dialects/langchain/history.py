@@ -1,0 +1,98 @@
+"""LangChain messages: whole histories.
+
+One `ToolMessage` per result, matched by id. Calls that LangChain could not read (`invalid_tool_calls`) are sent to most
+providers and want an answer too (research: protocols, 11). Read are message objects, their dumps, the stored form
+`{"type": ..., "data": {...}}`, and the dicts with a `role` that LangChain takes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from everycall.core.history import HistoryRules, Message, Result
+from everycall.dialects.langchain.turn import CALL_LISTS, DIALECT
+from everycall.dialects.media import NO_OUTPUT
+from everycall.dialects.openai_chat.history import RULES as CHAT_RULES
+from everycall.dialects.reading import changed, has, is_list, read, word
+from everycall.dialects.transcript import RoleTable, as_json, calls_of, role_of, text_id, write_chat
+
+RULES = HistoryRules(dialect="langchain", errors=CHAT_RULES.errors)
+"""LangChain itself refuses nothing; the texts are those of the provider that it is used with most."""
+
+_ROLES: RoleTable = {
+    "human": "user",
+    "user": "user",
+    "ai": "assistant",
+    "assistant": "assistant",
+    "system": "system",
+    "developer": "system",
+    "tool": "results",
+    "function": "user",  # the old kind without an id; it answers what LangChain keeps apart from tool calls
+    "chat": "user",
+    "HumanMessageChunk": "user",
+    "AIMessageChunk": "assistant",
+    "SystemMessageChunk": "system",
+    "ToolMessageChunk": "results",
+}
+
+
+def scan(messages: Sequence[object]) -> list[Message]:
+    """See `everycall.ports.HistoryDialect.scan`."""
+    items = []
+    for index, message in enumerate(messages):
+        proper = _proper(message)
+        role = role_of(message, index, _ROLES, "type" if read(message, "type") is not None else "role")
+        if role == "results":
+            items.append(Message(source=message, role=role, body=(_read_result(proper, message),)))
+        elif role == "assistant" and any(read(proper, key) not in (None, []) for key in CALL_LISTS):
+            items.append(Message(source=message, role=role, calls=calls_of(DIALECT, proper, index)))
+        else:
+            items.append(Message(source=message, role=role))
+    return items
+
+
+def write(items: Sequence[Message]) -> list[object]:
+    """See `everycall.ports.HistoryDialect.write`."""
+    stored = any(_is_stored(item.source) for item in items)
+    proper = [replace(item, source=_proper(item.source)) if item.changed else item for item in items]
+    written = write_chat(proper, DIALECT, _write_result)
+    return [_as_stored(message) for message in written] if stored else written
+
+
+def _is_stored(message: object) -> bool:
+    return isinstance(message, Mapping) and isinstance(message.get("data"), Mapping)
+
+
+def _proper(message: Any) -> Any:
+    """Return the message itself, out of its stored form."""
+    return message["data"] if _is_stored(message) else message
+
+
+def _as_stored(message: Any) -> Any:
+    if _is_stored(message) or not isinstance(message, Mapping):
+        return message
+    return {"type": message.get("type") or message.get("role"), "data": dict(message)}
+
+
+def _read_result(proper: object, message: object) -> Result:
+    name = word(read(proper, "name")) or None
+    return Result(source=message, call_id=text_id(read(proper, "tool_call_id")), name=name, defect=_defect(proper))
+
+
+def _defect(message: object) -> str | None:
+    content = read(message, "content")
+    if isinstance(content, str) or is_list(content):
+        return None
+    return "has no content" if content is None else "has a content that is neither a text nor a list of parts"
+
+
+def _write_result(result: Result) -> Any:
+    message: Any = _proper(result.source)
+    if result.call_id is not None and read(message, "tool_call_id") != result.call_id:
+        message = changed(message, "tool_call_id", result.call_id)
+    if result.name is not None and has(message, "name") and read(message, "name") != result.name:
+        message = changed(message, "name", result.name)
+    if _defect(message) is not None:
+        content = read(message, "content")
+        message = changed(message, "content", NO_OUTPUT if content is None else as_json(content))
+    return message

@@ -1,0 +1,1 @@
+"""Where attempts run, beside the event loop itself."""

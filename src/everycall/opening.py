@@ -1,0 +1,109 @@
+"""From what the caller passed to a plan: every argument is checked here, and nothing has run yet."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from everycall.core.calls import ParsedMessage
+from everycall.core.errors import UsageError
+from everycall.core.ids import assign_ids
+from everycall.core.policy import Limits, require_seconds
+from everycall.dialects import detect, dialect_named
+from everycall.ports import Dialect, Observer
+from everycall.registry import ToolRegistry
+from everycall.turn.plan import plan
+from everycall.turn.slot import TurnOptions
+from everycall.turn.turn import TurnPlan
+
+DEFAULT_LIMITS = Limits()
+
+
+def plan_turn(
+    message: object,
+    registry: ToolRegistry,
+    *,
+    key: str | None,
+    dialect: str | Dialect | None,
+    finish_reason: str | None,
+    deps: Any,
+    turn_timeout: float | None,
+    limits: Limits,
+) -> TurnPlan:
+    """Read the message and decide every call.
+
+    Raises:
+        UsageError: an argument is wrong.
+        MessageError: the message or its list of calls cannot be read.
+    """
+    _check_text("key", key)
+    _check_text("finish_reason", finish_reason)
+    require_registry(registry)
+    seconds = require_seconds("turn_timeout", turn_timeout)
+    chosen = chosen_dialect(dialect) or detect(message)
+    parsed = chosen.parse(message, finish_reason=finish_reason)
+    calls = assign_ids(parsed.calls, chosen.id_rule, key) if parsed.calls else ()
+    return TurnPlan(
+        dialect=chosen,
+        parsed=ParsedMessage(source=parsed.source, calls=calls, finish=parsed.finish, cut_off=parsed.cut_off),
+        plans=plan(calls, registry.tools, limits, cut_off=parsed.cut_off, close_names=registry.close_names),
+        options=TurnOptions(key=key, deps=deps, turn_timeout=seconds, limits=limits),
+        explain=registry.explain,
+    )
+
+
+def chosen_dialect(dialect: object) -> Dialect | None:
+    """Return the dialect that the caller named or passed; None to detect it.
+
+    Raises:
+        UsageError: there is no such dialect.
+    """
+    if dialect is None:
+        return None
+    if isinstance(dialect, str):
+        return dialect_named(dialect)
+    if all(hasattr(dialect, part) for part in ("name", "id_rule", "parse", "render")):
+        return dialect  # type: ignore[return-value]  # a dialect of the caller's own; the port is structural
+    raise UsageError(f"dialect must be the name of a dialect, such as 'openai-chat', not {type(dialect).__name__}")
+
+
+def require_registry(registry: object) -> None:
+    """Check that *registry* is one.
+
+    Raises:
+        UsageError: it is something else; the message shows how to make one.
+    """
+    if not isinstance(registry, ToolRegistry):
+        raise UsageError(
+            f"registry must be a ToolRegistry, not {type(registry).__name__}: "
+            "tools = ToolRegistry(); tools.add(function); then pass tools"
+        )
+
+
+def require_limits(limits: object) -> Limits:
+    """Return *limits*, or the defaults for None.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    if limits is None:
+        return DEFAULT_LIMITS
+    if not isinstance(limits, Limits):
+        raise UsageError(f"limits must be a Limits, not {type(limits).__name__}: Limits(calls=100, concurrency=8)")
+    return limits
+
+
+def require_observers(observers: object) -> tuple[Observer, ...]:
+    """Return *observers* as a tuple.
+
+    Raises:
+        UsageError: it is not a sequence of functions.
+    """
+    if callable(observers):
+        raise UsageError("observers must be a sequence: observers=(my_observer,), not observers=my_observer")
+    if not isinstance(observers, Sequence) or not all(callable(one) for one in observers):
+        raise UsageError("observers must be a sequence of functions that take one event")
+    return tuple(observers)
+
+
+def _check_text(name: str, value: object) -> None:
+    if value is not None and (not isinstance(value, str) or not value):
+        raise UsageError(f"{name} must be text that is not empty, or None, not {value!r}")

@@ -1,0 +1,7 @@
+"""What can be called: tools, their schemas, the arguments they accept and the context they receive."""
+
+from everycall.registry.context import ToolContext
+from everycall.registry.registry import ToolRegistry
+from everycall.registry.tool import Bound, Tool
+
+__all__ = ["Bound", "Tool", "ToolContext", "ToolRegistry"]

@@ -1,0 +1,200 @@
+"""The options of a tool: a table of what each must be. A wrong one is refused where it is written, with the cure."""
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final, TypedDict
+
+from everycall.core.errors import UsageError
+from everycall.core.policy import DEFAULT_CALL_TIMEOUT, Retry, require_count, require_seconds
+
+EXECUTORS: Final = ("task", "thread")
+"""Where a tool can run: on the event loop, or in a thread."""
+MAX_RESULT_BYTES = 256 * 1024
+"""Bytes of one result that reach the model, unless the tool says otherwise (research: bounds, D.2)."""
+
+_NAME = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+
+
+class Unset(Enum):
+    """The type of an option that was not given, where None has a meaning of its own."""
+
+    UNSET = "unset"
+
+
+UNSET: Final = Unset.UNSET
+
+
+class ToolOptions(TypedDict, total=False):
+    """What can be said about a tool when it is registered.
+
+    Attributes:
+        name: what the model calls it; the function's own name if not given.
+        description: what it does; the function's docstring if not given.
+        parameters: a JSON Schema (draft 2020-12) to use instead of the function's annotations, without coercion.
+        timeout: seconds of one attempt; the registry's if not given; None for no bound.
+        call_timeout: seconds of all attempts and back-off; the larger of 120 and *timeout* if not given.
+        retry: when a failed attempt is followed by another; the registry's, for safe tools, if not given.
+        read_only: it changes nothing.
+        idempotent: running it twice changes no more than running it once.
+        executor: `"task"`, on the event loop, the default for async functions; or `"thread"`, that for sync ones.
+            A sync function as `"task"` blocks every other call while it runs: only for what takes microseconds.
+        max_concurrency: attempts of this tool that run at the same time; None for no limit.
+        max_result_bytes: bytes of one result that reach the model; 262,144 if not given.
+    """
+
+    name: str | None
+    description: str | None
+    parameters: Mapping[str, Any] | None
+    timeout: float | None
+    call_timeout: float | None
+    retry: Retry | None
+    read_only: bool
+    idempotent: bool
+    executor: str | None
+    max_concurrency: int | None
+    max_result_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """Options after their check, defaults filled in. The fields are those of `Tool`."""
+
+    timeout: float | None
+    call_timeout: float | None
+    retry: Retry | None
+    read_only: bool
+    idempotent: bool
+    executor: str
+    max_concurrency: int | None
+    max_result_bytes: int
+
+
+def require_known(options: Mapping[str, object]) -> None:
+    """Refuse an option that does not exist.
+
+    Raises:
+        UsageError: the message names the close ones, or all.
+    """
+    known = list(ToolOptions.__annotations__)
+    for name in options:
+        if name not in known:
+            near = difflib.get_close_matches(name, known)
+            hint = f"Did you mean {' or '.join(near)}?" if near else f"There are {', '.join(known)}."
+            raise UsageError(f"A tool has no option {name!r}. {hint}")
+
+
+def require_name(name: object, function: object) -> str:
+    """Return the name of a tool: *name*, or that of *function* if *name* is None.
+
+    Raises:
+        UsageError: there is none, or it has characters that tool names cannot have.
+    """
+    own = getattr(function, "__name__", None) if name is None else name
+    if own is None or own == "<lambda>":
+        raise UsageError(f"{function!r} has no name that a model could call it by: pass one, name=...")
+    if not isinstance(own, str) or _NAME.fullmatch(own) is None:
+        raise UsageError(
+            f"A tool cannot be named {own!r}: a name has 1 to 128 of the characters A-Z, a-z, 0-9, _ . : and -. "
+            "Pass another one, name=..."
+        )
+    return own
+
+
+def check_options(
+    options: Mapping[str, Any], *, tool: str, is_async: bool, timeout: float | None, retry: Retry | None
+) -> Checked:
+    """Return *options*, checked.
+
+    Args:
+        options: as given; those that are missing have their defaults.
+        tool: the tool's name, for error messages.
+        is_async: whether calling its function gives a coroutine.
+        timeout: the registry's default.
+        retry: the registry's default, for safe tools.
+
+    Raises:
+        UsageError: an option is wrong; the message shows the cure.
+    """
+    of = f" of tool {tool!r}"
+    flags = {name: _flag(name + of, options.get(name, False)) for name in ("read_only", "idempotent")}
+    seconds = require_seconds("timeout" + of, options["timeout"]) if "timeout" in options else timeout
+    return Checked(
+        timeout=seconds,
+        call_timeout=_call_timeout(options.get("call_timeout", UNSET), seconds, of),
+        retry=_retry(options.get("retry", UNSET), retry, safe=any(flags.values()), of=of),
+        executor=_executor(options.get("executor"), is_async=is_async, of=of),
+        max_concurrency=require_count("max_concurrency" + of, options.get("max_concurrency"), none_ok=True),
+        max_result_bytes=require_count("max_result_bytes" + of, options.get("max_result_bytes", MAX_RESULT_BYTES)) or 0,
+        **flags,
+    )
+
+
+def require_retry(name: str, value: object) -> Retry | None:
+    """Return *value*.
+
+    Raises:
+        UsageError: it is neither a `Retry` nor None.
+    """
+    if value is None or isinstance(value, Retry):
+        return value
+    raise UsageError(f"{name} must be a Retry, such as Retry(attempts=3), or None, not {value!r}")
+
+
+def require_middleware(middleware: object) -> tuple[Callable[..., Any], ...]:
+    """Return *middleware* as a tuple.
+
+    Raises:
+        UsageError: it is not a sequence of functions.
+    """
+    if not isinstance(middleware, tuple | list) or not all(callable(one) for one in middleware):
+        raise UsageError(
+            f"middleware must be async functions (call, proceed), outermost first, such as middleware=[timed], "
+            f"not {middleware!r}"
+        )
+    return tuple(middleware)
+
+
+def _flag(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise UsageError(f"{name} must be True or False, not {value!r}")
+    return value
+
+
+def _call_timeout(value: float | Unset | None, timeout: float | None, of: str) -> float | None:
+    if value is UNSET:
+        return None if timeout is None else max(DEFAULT_CALL_TIMEOUT, timeout)
+    seconds = require_seconds("call_timeout" + of, value)
+    if seconds is not None and timeout is not None and seconds < timeout:
+        raise UsageError(
+            f"call_timeout{of} is {seconds:g} s, less than the {timeout:g} s of a single attempt: "
+            f"raise it, or write timeout={seconds:g} too"
+        )
+    return seconds
+
+
+def _retry(value: object, default: Retry | None, *, safe: bool, of: str) -> Retry | None:
+    if value is UNSET:
+        return default if safe else None
+    retry = require_retry("retry" + of, value)
+    if retry is not None and not safe and not retry.declared_only:
+        raise UsageError(
+            f"retry{of} could run its effect twice. If it changes nothing, say read_only=True; if running it twice "
+            "does no more than running it once, say idempotent=True; or retry only errors that the tool itself "
+            'raises with effect="none": Retry(declared_only=True)'
+        )
+    return retry
+
+
+def _executor(value: object, *, is_async: bool, of: str) -> str:
+    if value is None:
+        return "task" if is_async else "thread"
+    if value not in EXECUTORS:
+        raise UsageError(f"executor{of} must be one of {', '.join(map(repr, EXECUTORS))}, not {value!r}")
+    if value == "thread" and is_async:
+        raise UsageError(
+            f"executor{of} cannot be 'thread': its function is async and runs on the event loop. Leave it out"
+        )
+    return str(value)

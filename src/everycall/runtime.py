@@ -1,0 +1,214 @@
+"""What outlives a turn: limits, threads, and the count of abandoned calls; and the hidden runtime of each event loop."""
+
+import logging
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import anyio
+
+from everycall.core.errors import UsageError
+from everycall.core.events import Event
+from everycall.core.policy import Limits, runtime_fields_set
+from everycall.executors.thread import ThreadExecutor
+from everycall.opening import (
+    DEFAULT_LIMITS,
+    chosen_dialect,
+    plan_turn,
+    require_limits,
+    require_observers,
+    require_registry,
+)
+from everycall.ports import Dialect, Observer
+from everycall.registry import ToolRegistry
+from everycall.turn.resources import Resources
+from everycall.turn.stop import backend_of_running_loop, running_loop
+from everycall.turn.turn import Surroundings, Turn
+
+_LOGGER = logging.getLogger("everycall")
+_LOGGER.addHandler(logging.NullHandler())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeStatistics:
+    """What a runtime holds at one moment.
+
+    Attributes:
+        turns: turns that run.
+        threads_busy: threads that run a sync tool, abandoned ones included.
+        threads_waiting: calls that wait for a thread.
+        abandoned: calls that were settled although their code still runs.
+        abandoned_in_all: how many there have ever been.
+    """
+
+    turns: int
+    threads_busy: int
+    threads_waiting: int
+    abandoned: int
+    abandoned_in_all: int
+
+
+class ToolRuntime:
+    """Keeps limits, threads and the count of abandoned calls across turns, and ends what is left.
+
+    Use it as `async with ToolRuntime(registry) as runtime:`. Leaving it stops the turns that still run and takes at most the
+    grace plus `Limits.linger` seconds.
+
+    Args:
+        registry: the tools.
+        dialect: a dialect's name; None to detect it from each message.
+        deps: handed to the tools that ask for their context, unless a turn brings its own.
+        limits: how much may happen at once.
+        observers: functions that receive every event.
+
+    Raises:
+        UsageError: an argument is wrong.
+    """
+
+    def __init__(
+        self,
+        registry: ToolRegistry,
+        *,
+        dialect: str | Dialect | None = None,
+        deps: Any = None,
+        limits: Limits | None = None,
+        observers: Sequence[Observer] = (),
+    ) -> None:
+        require_registry(registry)
+        self._registry = registry
+        self._dialect = chosen_dialect(dialect)
+        self._deps = deps
+        self._limits = require_limits(limits)
+        self._observers = require_observers(observers)
+        self._resources: Resources | None = None
+        self._running: set[Turn] = set()
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        if self._resources is not None:
+            raise UsageError("this ToolRuntime has been entered before; make a new one")
+        self._resources = new_resources(self._limits)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._closed = True
+        resources = self._entered()
+        with anyio.CancelScope(shield=True):  # bounded: the graces of the turns, then linger
+            running = list(self._running)
+            for turn in running:
+                turn.cancel("the runtime is closing")
+            for turn in running:
+                await turn.wait_done()
+            await resources.abandoned.drain()
+        if len(resources.abandoned):
+            _LOGGER.warning("%d calls still run after their runtime was closed", len(resources.abandoned))
+
+    async def run(
+        self,
+        assistant_msg: object,
+        *,
+        key: str | None = None,
+        deps: Any = None,
+        turn_timeout: float | None = None,
+        finish_reason: str | None = None,
+    ) -> Turn:
+        """Run every call of one assistant message; the arguments are those of `run_tool_calls`."""
+        turn = self.open_turn(assistant_msg, key=key, deps=deps, turn_timeout=turn_timeout, finish_reason=finish_reason)
+        return await turn.run()
+
+    def open_turn(
+        self,
+        assistant_msg: object,
+        *,
+        key: str | None = None,
+        deps: Any = None,
+        turn_timeout: float | None = None,
+        finish_reason: str | None = None,
+    ) -> Turn:
+        """Plan one turn without running it; the arguments are those of `run_tool_calls`.
+
+        Raises:
+            UsageError: an argument is wrong, or the runtime is not entered, or closed.
+            MessageError: the message or its list of calls cannot be read.
+        """
+        self._entered()
+        if self._closed:
+            raise UsageError("this ToolRuntime is closed")
+        plan = plan_turn(
+            assistant_msg,
+            self._registry,
+            key=key,
+            dialect=self._dialect,
+            finish_reason=finish_reason,
+            deps=self._deps if deps is None else deps,
+            turn_timeout=turn_timeout,
+            limits=self._limits,
+        )
+        return Turn(plan, self._surroundings, self._running)
+
+    def statistics(self) -> RuntimeStatistics:
+        """Return what the runtime holds now."""
+        resources = self._entered()
+        return RuntimeStatistics(
+            turns=len(self._running),
+            threads_busy=resources.threads.held,
+            threads_waiting=sum(not waiter.gone for waiter in resources.threads.waiting),
+            abandoned=len(resources.abandoned),
+            abandoned_in_all=resources.abandoned.total,
+        )
+
+    def _entered(self) -> Resources:
+        if self._resources is None:
+            raise UsageError("enter the runtime first: async with ToolRuntime(registry) as runtime: ...")
+        return self._resources
+
+    def _surroundings(self) -> Surroundings:
+        return surroundings(self._entered(), self._observers)
+
+
+def new_resources(limits: Limits) -> Resources:
+    """Return what turns share, on the loop that runs this code."""
+    backend = backend_of_running_loop()
+    return Resources(backend, {"task": backend, "thread": ThreadExecutor(backend.post)}, limits)
+
+
+_hidden: "weakref.WeakKeyDictionary[object, Resources]" = weakref.WeakKeyDictionary()
+
+
+def hidden_resources() -> Resources:
+    """Return what the turns of this loop share that were started without a ToolRuntime."""
+    loop = running_loop()
+    resources = _hidden.get(loop)
+    if resources is None:
+        resources = _hidden[loop] = new_resources(DEFAULT_LIMITS)
+    return resources
+
+
+def surroundings(resources: Resources, observers: tuple[Observer, ...]) -> Surroundings:
+    """Return where a turn runs and who is told: the given observers, and the log."""
+    routine = bool(observers) or _LOGGER.isEnabledFor(logging.DEBUG)
+    return Surroundings(resources=resources, observers=(*observers, _log), routine=routine)
+
+
+def _log(event: Event) -> None:
+    """Hand the event to the log; structlog is imported with the first one that is wanted."""
+    if _LOGGER.isEnabledFor(logging.DEBUG if event.level == "debug" else logging.INFO):
+        from everycall.observers.log import log
+
+        log(event)
+
+
+def refuse_runtime_limits(limits: Limits) -> None:
+    """Check that *limits*, given for one turn, sets nothing that belongs to a runtime.
+
+    Raises:
+        UsageError: it does; the message names the cure.
+    """
+    wrong = runtime_fields_set(limits)
+    if wrong:
+        names = ", ".join(f"Limits.{name}" for name in wrong)
+        raise UsageError(f"{names} counts across turns: use ToolRuntime(registry, limits=...)")

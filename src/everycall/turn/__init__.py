@@ -1,0 +1,1 @@
+"""The engine: one turn from plan to seal."""

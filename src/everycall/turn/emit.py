@@ -1,0 +1,54 @@
+"""How events reach the observers: built only if somebody listens, after the fact, and isolated."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from everycall.core.calls import ToolCall
+from everycall.core.events import CallEvent, Event, FaultContained
+from everycall.core.failures import failure_of
+from everycall.ports import Observer
+
+
+class Emitter:
+    """Tells the observers of one turn what happened.
+
+    Args:
+        turn_id: goes into every event.
+        observers: called in order; what one raises is contained and told to the others.
+        now: the loop's clock.
+        routine: whether events of level `debug` are wanted by anyone; without it they are not even built.
+    """
+
+    __slots__ = ("_now", "_observers", "routine", "turn_id")
+
+    def __init__(self, turn_id: str, observers: Sequence[Observer], now: Callable[[], float], *, routine: bool) -> None:
+        self.turn_id = turn_id
+        self.routine = routine
+        self._observers = tuple(observers)
+        self._now = now
+
+    def turn(self, kind: type[Event], **facts: Any) -> None:
+        """Emit an event of the turn."""
+        if self.routine or kind.level != "debug":
+            self._send(kind(turn_id=self.turn_id, at=self._now(), **facts))
+
+    def call(self, kind: type[CallEvent], call: ToolCall, **facts: Any) -> None:
+        """Emit an event of one call."""
+        if self.routine or kind.level != "debug":
+            about = {"call_id": call.call_id, "tool_name": call.name, "position": call.position}
+            self._send(kind(turn_id=self.turn_id, at=self._now(), **about, **facts))
+
+    def fault(self, where: str, error: BaseException) -> None:
+        """Say that something beside the tools failed and was contained."""
+        self.turn(FaultContained, where=where, error=failure_of(error))
+
+    def _send(self, event: Event) -> None:
+        broken: list[BaseException] = []
+        for observer in self._observers:
+            try:
+                observer(event)
+            except BaseException as error:  # noqa: BLE001 -- an observer cannot influence the turn
+                broken.append(error)
+        if broken and not isinstance(event, FaultContained):
+            for error in broken:
+                self.fault("observer", error)

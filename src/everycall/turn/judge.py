@@ -1,0 +1,113 @@
+"""What an ended attempt means: the outcome of its call. Pure.
+
+1. A deadline is told from a tool's own TimeoutError by whether the attempt was stopped, never by the exception's type.
+2. The effect of a failure is `none` for a read-only tool, what the error says if it says so, else `unknown`.
+3. `retryable` is what the model is told: the cause may pass, and nothing happened or repeating is safe.
+"""
+
+from typing import NamedTuple
+
+from everycall.core.errors import Effect, ToolError
+from everycall.core.failures import cause_of, failure_of, message_for_model
+from everycall.core.outcomes import Code, Failure
+from everycall.core.transient import is_transient, retry_after
+from everycall.registry.tool import Tool
+
+
+class Outcome(NamedTuple):
+    """How a call ended, before it is encoded."""
+
+    code: Code
+    effect: Effect
+    message: str = ""
+    value: object = None
+    error: Failure | None = None
+    late: bool = False
+    retryable: bool = False
+
+
+class Raise(NamedTuple):
+    """What is known of an attempt that failed: the outcome if no other follows, and what that is decided by."""
+
+    outcome: Outcome
+    transient: bool
+    declared_none: bool = False
+    retry_after: float | None = None
+
+
+TRANSIENT_CODES: frozenset[Code] = frozenset(
+    {
+        "attempt",
+        "call",
+        "turn",
+        "idle",
+        "crashed",
+        "limit",
+        "queue_timeout",
+        "saturated",
+        "unfinished_message",
+        "journal_unavailable",
+        "not_started",
+    }
+)
+"""Codes whose cause may pass by itself."""
+
+MAY_HAVE_HAPPENED = " It may have taken effect: check before repeating it."
+
+
+def rejected(code: Code, message: str) -> Outcome:
+    """Return the outcome of a call whose code was never entered."""
+    return Outcome(code, "none", message, retryable=code in TRANSIENT_CODES)
+
+
+def judge_raise(error: BaseException, tool: Tool) -> Raise:
+    """Return what an exception means that the tool raised by itself."""
+    cause = cause_of(error)
+    declared = cause.effect if isinstance(cause, ToolError) else None
+    effect: Effect = declared or ("none" if tool.read_only else "unknown")
+    transient = is_transient(error, tool.retry.on if tool.retry else ())
+    wait = retry_after(error) if transient else None
+    message = message_for_model(error)
+    if wait is not None:
+        message += f" Repeat it after {wait:g} s at the earliest."
+    outcome = Outcome(
+        "tool_error",
+        effect,
+        message,
+        error=failure_of(error, traceback=not isinstance(cause, ToolError)),
+        retryable=transient and (effect == "none" or tool.idempotent),
+    )
+    return Raise(outcome, transient, declared == "none", wait)
+
+
+def judge_stop(code: Code, tool: Tool, seconds: float | None, *, error: BaseException | None = None) -> Outcome:
+    """Return the outcome of a call that was stopped while its code ran.
+
+    Args:
+        code: which bound or wish stopped it.
+        tool: the tool.
+        seconds: the bound that passed, if it was one.
+        error: what the code raised when it was stopped, if that was more than the cancellation.
+    """
+    effect: Effect = "none" if tool.read_only else "unknown"
+    message = _STOPPED[code].format(seconds=f"{seconds:g}" if seconds is not None else "?")
+    if effect == "unknown":
+        message += MAY_HAVE_HAPPENED
+    retryable = code in TRANSIENT_CODES and (effect == "none" or tool.idempotent)
+    return Outcome(code, effect, message, error=failure_of(error) if error else None, retryable=retryable)
+
+
+def judge_stop_in_back_off(code: Code, failed: Outcome) -> Outcome:
+    """Return the outcome of a call that was stopped between two attempts: what the last one did is what happened."""
+    message = f"The turn ended before this call was tried again. The last attempt: {failed.message}"
+    return failed._replace(code=code, message=message)
+
+
+_STOPPED: dict[Code, str] = {
+    "attempt": "No answer within {seconds} s.",
+    "call": "No answer within {seconds} s, all attempts together.",
+    "turn": "No answer before the turn ended, which has {seconds} s in all.",
+    "idle": "No sign of progress for {seconds} s.",
+    "cancelled": "The turn was stopped while this call was running.",
+    "internal_error": "The library that runs the tools failed while this call was running.",
+}

@@ -1,0 +1,70 @@
+"""What is known of one planned call until it is sealed, and what the caller asked of the turn."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from everycall.core.policy import Limits
+from everycall.turn.gates import Gate, Waiter
+from everycall.turn.judge import Outcome
+from everycall.turn.plan import Planned
+from everycall.turn.timers import NEVER
+
+if TYPE_CHECKING:
+    from everycall.turn.attempts import Attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnOptions:
+    """What the caller asked of one turn.
+
+    Attributes:
+        key: names the turn; None if the caller did not.
+        deps: handed to the tools that ask for their context.
+        turn_timeout: seconds; None for no bound.
+        limits: of this turn.
+    """
+
+    key: str | None
+    deps: Any
+    turn_timeout: float | None
+    limits: Limits
+
+
+class Slot:
+    """One planned call on its way to its result. Only the supervisor changes it."""
+
+    __slots__ = (
+        "attempt",
+        "attempts",
+        "call",
+        "deadline",
+        "failed",
+        "first_bound",
+        "gates",
+        "grace",
+        "holds_places",
+        "queued",
+        "queued_since",
+        "sealed",
+        "started",
+        "text",
+        "tool",
+        "waiter",
+    )
+
+    def __init__(self, planned: Planned, gates: tuple[Gate, ...], limits: Limits) -> None:
+        self.call = planned.call
+        self.tool = planned.tool
+        self.text = planned.text
+        self.first_bound = planned.bound
+        self.gates = gates
+        self.grace = limits.cancel_grace if planned.tool.safe_to_repeat else limits.unsafe_cancel_grace
+        self.attempts = 0
+        self.attempt: Attempt | None = None  # the one under way
+        self.failed: Outcome | None = None  # how the last one ended, if another was to follow
+        self.waiter: Waiter | None = None
+        self.holds_places = False
+        self.queued = self.queued_since = 0.0
+        self.started: float | None = None
+        self.deadline = NEVER  # of the call with all its attempts, on the loop's clock
+        self.sealed = False

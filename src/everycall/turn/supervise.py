@@ -1,0 +1,398 @@
+"""Drives the planned calls of one turn to their seals: one heap of deadlines, one wait, no task of its own per call.
+
+1. The caller's own task is the supervisor. It sleeps until something is due or every slot is sealed; all else happens in
+   synchronous calls from the attempts. It waits for slots, never for tasks.
+2. Attempt n + 1 starts only after attempt n has really ended.
+3. Stopping is a ladder: asked to stop, a grace, sealed and abandoned. A second cancellation from outside skips the grace.
+4. A slot is written before anybody is told.
+"""
+
+import contextvars
+import secrets
+import threading
+from collections import deque
+from collections.abc import Sequence
+
+import anyio
+import anyio.lowlevel
+
+from everycall.core.events import (
+    AttemptFailed,
+    AttemptStarted,
+    CallAbandoned,
+    CallQueued,
+    CancelRefused,
+    ForceStopped,
+    LateResult,
+    RetryScheduled,
+)
+from everycall.core.outcomes import Code
+from everycall.ports import AttemptEnd, NotEntered, Raised, Returned, Stopped
+from everycall.turn.attempts import Attempt
+from everycall.turn.collector import Collector
+from everycall.turn.emit import Emitter
+from everycall.turn.gates import Gate, leave, pass_or_wait
+from everycall.turn.judge import Outcome, Raise, judge_raise, judge_stop, judge_stop_in_back_off, rejected
+from everycall.turn.plan import Planned
+from everycall.turn.resources import Resources
+from everycall.turn.retry import FailedAttempt, delay_before_next
+from everycall.turn.slot import Slot, TurnOptions
+from everycall.turn.timers import NEVER, Timers
+
+NOT_STARTED = "The turn was stopped before this call was started."
+
+
+class Supervisor:
+    """Runs the planned calls of one turn.
+
+    Args:
+        planned: the calls that may run, in order.
+        collector: takes the outcomes.
+        resources: what the turns of a runtime share.
+        options: of this turn.
+        emit: tells the observers.
+    """
+
+    def __init__(
+        self,
+        planned: Sequence[Planned],
+        collector: Collector,
+        resources: Resources,
+        options: TurnOptions,
+        emit: Emitter,
+    ) -> None:
+        self.collector = collector
+        self.resources = resources
+        self.options = options
+        self.emit = emit
+        self.host_context = contextvars.copy_context()
+        self.entering = threading.Lock()  # a worker thread enters a tool while the loop may be stopping it
+        self._key = options.key
+        self._now = resources.backend.now
+        self._timers = Timers(self._now)
+        self._turn_deadline = NEVER
+        self._stop_code: Code | None = None
+        self._ready: deque[Slot] = deque()
+        self._letting_in = False
+        limits = options.limits
+        turn_gate = (Gate(limits.concurrency),) if limits.concurrency is not None else ()
+        self.slots = {one.call.position: Slot(one, turn_gate + resources.gates_of(one.tool), limits) for one in planned}
+
+    # --- the host's side ------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Run until every slot is sealed.
+
+        Raises:
+            BaseException: whatever cancelled the caller from outside; every slot is sealed first.
+        """
+        try:
+            await anyio.lowlevel.checkpoint_if_cancelled()
+            self._begin()
+            await self._timers.run_until(self._all_sealed)
+        except Exception as error:  # noqa: BLE001 -- a fault of this library: each call still gets its one result
+            self.broken(error)
+        except BaseException:
+            self.stop("cancelled")
+            try:
+                with anyio.CancelScope(shield=True):
+                    await self._timers.run_until(self._all_sealed)
+            finally:
+                self._seal_rest("cancelled")
+            raise
+
+    def broken(self, error: Exception) -> None:
+        """Contain a fault of this library: what is open is answered, and the fault is told."""
+        self._seal_rest("internal_error")
+        self.emit.fault("the supervisor of a turn", error)
+
+    def _all_sealed(self) -> bool:
+        return not self.collector.open
+
+    def _begin(self) -> None:
+        if self.options.turn_timeout is not None:
+            self._turn_deadline = self._now() + self.options.turn_timeout
+            self._timers.at(self._turn_deadline, self.stop, "turn")
+        self._ready.extend(self.slots.values())
+        self._let_in()
+
+    # --- starting -------------------------------------------------------------------------------------
+
+    def _let_in(self) -> None:
+        """Start what is ready. Never re-entered: a start may end at once and make another call ready."""
+        if self._letting_in:
+            return
+        self._letting_in = True
+        try:
+            while self._ready:
+                slot = self._ready.popleft()
+                if slot.sealed:
+                    self._give_back(slot)
+                elif slot.holds_places or self._takes_places(slot):
+                    self._start_or_refuse(slot)
+        finally:
+            self._letting_in = False
+
+    def _takes_places(self, slot: Slot) -> bool:
+        """Pass the gates, or begin to wait for them."""
+        if not slot.gates:
+            return True
+        if self._refusal(slot) is None:  # a call that would be refused anyway waits for nothing
+            slot.waiter = pass_or_wait(
+                slot.gates, start=lambda: self._places_came_free(slot), refuse=lambda: self._refuse_waiting(slot)
+            )
+        if slot.waiter is None:
+            slot.holds_places = self._refusal(slot) is None
+            return True
+        slot.queued_since = self._now()
+        limit = self.options.limits.queue_timeout
+        if limit is not None and not slot.attempts:
+            self._timers.at(slot.queued_since + limit, self._queue_timed_out, slot)
+        self.emit.call(CallQueued, slot.call)
+        return False
+
+    def _places_came_free(self, slot: Slot) -> None:
+        slot.waiter = None
+        slot.holds_places = True
+        slot.queued += self._now() - slot.queued_since
+        self._ready.append(slot)
+        self._let_in()
+
+    def _refusal(self, slot: Slot) -> str | None:
+        """Return why abandoned calls forbid this one to start. A call that has started may go on."""
+        if slot.attempts or not len(self.resources.abandoned):
+            return None
+        return self.resources.abandoned.refusal(slot.tool.name, needs_thread=slot.tool.executor == "thread")
+
+    def _refuse_waiting(self, slot: Slot) -> None:
+        slot.waiter = None
+        self._seal(slot, rejected("saturated", self._refusal(slot) or "No place can come free."))
+
+    def _start_or_refuse(self, slot: Slot) -> None:
+        refusal = self._refusal(slot)
+        if refusal is not None:
+            self._give_back(slot)
+            self._seal(slot, rejected("saturated", refusal))
+            return
+        slot.attempts += 1
+        bound = slot.first_bound if slot.attempts == 1 else slot.tool.bind(slot.text)
+        slot.attempt = attempt = Attempt(self, slot, slot.attempts, bound)
+        if self.emit.routine:
+            self.emit.call(AttemptStarted, slot.call, attempt=attempt.number)
+        attempt.start()
+
+    def arm(self, attempt: Attempt) -> None:
+        """Start the clock of *attempt*: its code begins now."""
+        slot, tool, now = attempt.slot, attempt.slot.tool, self._now()
+        if slot.started is None:
+            slot.started = now
+            if tool.call_timeout is not None:
+                slot.deadline = now + tool.call_timeout
+        own = now + tool.timeout if tool.timeout is not None else NEVER
+        attempt.deadline = min(own, slot.deadline, self._turn_deadline)
+        if attempt.deadline < self._turn_deadline:
+            self._timers.at(attempt.deadline, self._timed_out, attempt)
+
+    def _give_back(self, slot: Slot) -> None:
+        if slot.holds_places:
+            slot.holds_places = False
+            leave(slot.gates)
+
+    # --- what the attempts say ------------------------------------------------------------------------
+
+    def attempt_ended(self, attempt: Attempt, end: AttemptEnd) -> None:
+        """Take note of how *attempt* really ended: the code that ran is over."""
+        slot = attempt.slot
+        slot.attempt = None
+        self._give_back(slot)
+        if not slot.sealed:
+            self._settle_or_retry(slot, attempt, end)
+        if isinstance(end, Stopped):
+            self.emit.call(ForceStopped, slot.call, attempt=attempt.number, dropped=end.dropped)
+        if attempt.abandoned:
+            self.resources.abandoned.discard(attempt)
+            self.emit.call(LateResult, slot.call, attempt=attempt.number, outcome=_how(end))
+        self._let_in()
+
+    def _settle_or_retry(self, slot: Slot, attempt: Attempt, end: AttemptEnd) -> None:
+        code = attempt.stop_code
+        if isinstance(end, Returned):
+            self._seal(slot, Outcome("ok", "done", value=end.value, late=code is not None))
+        elif isinstance(end, NotEntered):
+            self._seal(slot, self.stopped_now(slot, code or "cancelled"))
+        elif not attempt.entered:
+            self._seal(slot, rejected("saturated", "The call could not be started: no thread could be had."))
+        elif isinstance(end, Raised) and code is None:
+            self._attempt_failed(slot, attempt, judge_raise(end.error, slot.tool))
+        else:
+            error = end.error if isinstance(end, Raised) else None
+            if isinstance(error, self.resources.backend.cancelled):
+                error = None  # it ended as it was asked to
+            outcome = judge_stop(code or "attempt", slot.tool, attempt.stop_seconds, error=error)
+            may_repeat = code == "attempt" and slot.tool.safe_to_repeat
+            self._attempt_failed(slot, attempt, Raise(outcome, transient=may_repeat))
+
+    def _attempt_failed(self, slot: Slot, attempt: Attempt, judged: Raise) -> None:
+        delay = self._back_off(slot, attempt, judged)
+        if delay is None:
+            self._seal(slot, judged.outcome, failed=attempt)
+        else:
+            slot.failed = judged.outcome
+            self._timers.at(self._now() + delay, self._back_off_over, slot)
+            self._tell_failed(attempt, judged.outcome, expected=True)
+            self.emit.call(RetryScheduled, slot.call, attempt=attempt.number + 1, delay=delay)
+
+    def _back_off(self, slot: Slot, attempt: Attempt, judged: Raise) -> float | None:
+        if self._stop_code is not None:
+            return None
+        ends = min(slot.deadline, self._turn_deadline)
+        failed = FailedAttempt(
+            number=attempt.number,
+            transient=judged.transient,
+            safe=slot.tool.safe_to_repeat,
+            declared_none=judged.declared_none,
+            retry_after=judged.retry_after,
+            time_left=ends - self._now() if ends != NEVER else None,
+        )
+        return delay_before_next(failed, slot.tool.retry, self.resources.uniform)
+
+    def _tell_failed(self, attempt: Attempt, outcome: Outcome, *, expected: bool) -> None:
+        error = outcome.error
+        self.emit.call(
+            AttemptFailed,
+            attempt.slot.call,
+            attempt=attempt.number,
+            code=outcome.code,
+            error=error,
+            expected=expected or error is None or not error.traceback,
+        )
+
+    def attempt_refused(self, attempt: Attempt) -> None:
+        """Take note that the tool swallowed its cancellation and goes on."""
+        self.emit.call(CancelRefused, attempt.slot.call, attempt=attempt.number)
+
+    # --- what time says -------------------------------------------------------------------------------
+
+    def _timed_out(self, attempt: Attempt) -> None:
+        slot = attempt.slot
+        if attempt.ended or slot.sealed or attempt.stop_code is not None:
+            return
+        if self._now() >= slot.deadline:
+            self._stop_attempt(attempt, "call", slot.tool.call_timeout)
+        else:
+            self._stop_attempt(attempt, "attempt", slot.tool.timeout)
+
+    def _queue_timed_out(self, slot: Slot) -> None:
+        if slot.waiter is not None and not slot.sealed:
+            slot.queued += self._now() - slot.queued_since
+            self._seal(slot, rejected("queue_timeout", "No place came free in time. Send fewer calls at once."))
+
+    def _back_off_over(self, slot: Slot) -> None:
+        if not slot.sealed:
+            self._ready.append(slot)
+            self._let_in()
+
+    def _grace_over(self, attempt: Attempt) -> None:
+        if not attempt.ended and not attempt.slot.sealed:
+            self._abandon(attempt)
+
+    # --- stopping -------------------------------------------------------------------------------------
+
+    def stop(self, code: Code) -> None:
+        """End the turn: ask what runs to stop, answer what does not. The first code counts."""
+        if self._stop_code is not None:
+            return
+        self._stop_code = code
+        for slot in self.slots.values():
+            if slot.sealed:
+                continue
+            if slot.attempt is None:
+                self._seal(slot, self.stopped_now(slot, code))
+            elif slot.attempt.stop_code is None:
+                self._stop_attempt(slot.attempt, code, self.options.turn_timeout)
+
+    def stopped_now(self, slot: Slot, code: Code) -> Outcome:
+        """Return the outcome of an unsealed slot if the turn stopped now and nobody waited for it."""
+        attempt = slot.attempt
+        if attempt is not None and attempt.entered:
+            seconds = attempt.stop_seconds or self.options.turn_timeout
+            return judge_stop(attempt.stop_code or code, slot.tool, seconds)
+        if slot.failed is not None:
+            return judge_stop_in_back_off(code, slot.failed)
+        return rejected("not_started", NOT_STARTED)
+
+    def _stop_attempt(self, attempt: Attempt, code: Code, seconds: float | None) -> None:
+        with self.entering:
+            attempt.stop_code = code
+            attempt.stop_seconds = seconds
+        if attempt.entered:
+            self._timers.at(self._now() + attempt.slot.grace, self._grace_over, attempt)
+        else:
+            self._seal(attempt.slot, self.stopped_now(attempt.slot, code))
+        if attempt.running is not None:
+            attempt.running.stop()
+
+    def _abandon(self, attempt: Attempt) -> None:
+        attempt.abandoned = True
+        self._seal(attempt.slot, self.stopped_now(attempt.slot, "cancelled"), failed=attempt)
+        self.emit.call(CallAbandoned, attempt.slot.call, attempt=attempt.number)
+        self.resources.abandoned.add(attempt)
+
+    def _seal_rest(self, code: Code) -> None:
+        """Leave no slot open, whatever happened."""
+        for slot in self.slots.values():
+            if slot.sealed:
+                continue
+            attempt = slot.attempt
+            if attempt is not None and attempt.stop_code is None:
+                self._stop_attempt(attempt, code, None)
+            if slot.sealed:
+                continue
+            if attempt is not None:
+                self._abandon(attempt)
+            else:
+                self._seal(slot, self.stopped_now(slot, code))
+
+    def _seal(self, slot: Slot, outcome: Outcome, *, failed: Attempt | None = None) -> None:
+        slot.sealed = True
+        if slot.waiter is not None:
+            slot.waiter.gone = True
+            slot.waiter = None
+        notes = self.collector.seal(
+            slot.call.position,
+            outcome,
+            max_bytes=slot.tool.max_result_bytes,
+            attempts=slot.attempts,
+            queued=slot.queued,
+            duration=self._now() - slot.started if slot.started is not None else 0.0,
+        )
+        if not self.collector.open:
+            self._timers.wake()
+        if failed is not None:
+            self._tell_failed(failed, outcome, expected=False)
+        self.collector.announce(slot.call.position, notes)
+
+    # --- what tools may ask ---------------------------------------------------------------------------
+
+    def turn_key(self) -> str:
+        """Return what names this turn: the caller's key, or a random one that holds for all its attempts."""
+        with self.entering:
+            if self._key is None:
+                self._key = secrets.token_hex(16)
+            return self._key
+
+    def remaining(self, attempt: Attempt) -> float | None:
+        """Return the seconds until *attempt* is asked to stop, never below 0; None for no bound. From any thread."""
+        if attempt.stop_code is not None:
+            return 0.0
+        return max(0.0, attempt.deadline - self._now()) if attempt.deadline != NEVER else None
+
+
+def _how(end: AttemptEnd) -> str:
+    match end:
+        case Returned():
+            return "returned"
+        case Raised():
+            return "raised"
+        case _:
+            return "stopped"

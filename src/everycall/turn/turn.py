@@ -1,0 +1,313 @@
+"""The turn: one assistant message, its calls, and exactly one result for each."""
+
+import itertools
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import anyio
+import anyio.lowlevel
+
+from everycall.core.calls import ParsedMessage, ToolCall
+from everycall.core.errors import UsageError
+from everycall.core.events import CallEchoed, CallPlanned, IdMinted, TurnClosed, TurnOpened, ValueCoerced
+from everycall.core.outcomes import STATUS_OF, ToolResult
+from everycall.ports import Dialect, Observer, Rendered
+from everycall.turn.collector import Collector, Explain, explained
+from everycall.turn.emit import Emitter
+from everycall.turn.judge import Outcome, rejected
+from everycall.turn.plan import Echo, Plan, Planned, Rejected
+from everycall.turn.resources import Resources
+from everycall.turn.slot import TurnOptions
+from everycall.turn.supervise import NOT_STARTED, Supervisor
+
+_turn_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnPlan:
+    """All that is decided about a turn before anything runs.
+
+    Attributes:
+        dialect: reads and writes the provider's shape.
+        parsed: the message, its calls with ids assigned.
+        plans: one decision per call.
+        options: what the caller asked.
+        explain: replaces the text of a result that is no success; may be None.
+    """
+
+    dialect: Dialect
+    parsed: ParsedMessage
+    plans: Sequence[Plan]
+    options: TurnOptions
+    explain: Explain | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """Where a turn runs: known only when it does.
+
+    Attributes:
+        resources: what the turns of a runtime share.
+        observers: who is told.
+        routine: whether events of level `debug` are wanted.
+    """
+
+    resources: Resources
+    observers: Sequence[Observer]
+    routine: bool
+
+
+class Turn:
+    """One turn. Made by `open_turn` or `ToolRuntime.open_turn`, never by hand.
+
+    `await turn.run()` runs it; after that every property is final. Before, and while it runs, the properties show what
+    stopping now would give, and seal nothing. An empty turn (a message without calls) is falsy.
+    """
+
+    def __init__(
+        self, plan: TurnPlan, surroundings: Callable[[], Surroundings], running: "set[Turn] | None" = None
+    ) -> None:
+        self._plan = plan
+        self._running = running  # the turns that a runtime has to end when it closes
+        self._surroundings = surroundings
+        self._state: Literal["open", "running", "done"] = "open"
+        self._collector: Collector | None = None
+        self._supervisor: Supervisor | None = None
+        self._post: Callable[[Callable[[], object]], bool] | None = None
+        self._cancelled: str | None = None
+        self._changed: anyio.Event | None = None  # made when somebody follows `settled`
+        self._final: tuple[ToolResult, ...] | None = None
+        self._rendered: Rendered | None = None
+
+    # --- running --------------------------------------------------------------------------------------
+
+    async def run(self) -> "Turn":
+        """Run every call of the turn and return this turn, done. A turn that is done is returned as it is.
+
+        Raises:
+            UsageError: the turn is running already.
+            BaseException: a cancellation or interrupt from outside, after every call has its result here.
+        """
+        if self._state == "done":
+            await anyio.lowlevel.checkpoint()
+            return self
+        if self._state == "running":
+            raise UsageError("this turn is running already; await the first run() instead of calling it twice")
+        self._state = "running"
+        await run_turn(self)
+        return self
+
+    def cancel(self, reason: str = "cancelled") -> None:
+        """End the turn, as a Stop button does: `run` returns with a result for every call. From any thread.
+
+        Args:
+            reason: for the log.
+        """
+        if self._state == "done" or self._cancelled is not None:
+            return
+        self._cancelled = reason
+        if self._supervisor is not None and self._post is not None:
+            supervisor = self._supervisor
+            self._post(lambda: supervisor.stop("cancelled"))
+
+    async def settled(self) -> AsyncIterator[ToolResult]:
+        """Give each result as it is settled, in order of completion; ends when the turn is done."""
+        given = 0
+        while True:
+            settled = self._in_order()
+            for result in settled[given:]:
+                yield result
+            given = len(settled)
+            if self._state == "done" and given == len(self):
+                return
+            if self._changed is None:
+                self._changed = anyio.Event()
+            await self._changed.wait()
+
+    async def wait_done(self) -> None:
+        """Wait until the turn, which runs elsewhere, is done."""
+        while self._state != "done":
+            if self._changed is None:
+                self._changed = anyio.Event()
+            await self._changed.wait()
+
+    # --- what it holds --------------------------------------------------------------------------------
+
+    @property
+    def done(self) -> bool:
+        """Whether every call has its final result."""
+        return self._state == "done"
+
+    @property
+    def calls(self) -> tuple[ToolCall, ...]:
+        """The calls of the message, with their ids in the exchange."""
+        return self._plan.parsed.calls
+
+    @property
+    def results(self) -> tuple[ToolResult, ...]:
+        """One result per call, in the order of the calls."""
+        if self._final is not None:
+            return self._final
+        return tuple([self._as_it_stands(call.position) for call in self.calls])
+
+    @property
+    def messages(self) -> list[Any]:
+        """The result messages in the dialect of the input, ready to send."""
+        return list(self._render().messages)
+
+    @property
+    def assistant_message(self) -> Any:
+        """What belongs in the next request: the input's own object where the provider accepts that, its ids made valid."""
+        return self._render().assistant_message
+
+    @property
+    def exchange(self) -> list[Any]:
+        """The assistant message (or its items), then the results: append this to the history. Empty for a turn without calls."""
+        if not self.calls:
+            return []
+        rendered = self._render()
+        own = rendered.assistant_message
+        return [*(own if isinstance(own, list) else [own]), *rendered.messages]
+
+    @property
+    def ids_changed(self) -> bool:
+        """Whether an id was minted, so that the assistant message in your history must be this turn's."""
+        return any(call.call_id != call.sent_id for call in self.calls)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every call succeeded."""
+        return all(result.ok for result in self.results)
+
+    def _begin(
+        self, collector: Collector, supervisor: Supervisor, post: Callable[[Callable[[], object]], bool]
+    ) -> None:
+        self._collector, self._supervisor, self._post = collector, supervisor, post
+        if self._running is not None:
+            self._running.add(self)
+        if self._cancelled is not None:
+            supervisor.stop("cancelled")
+
+    def _finish(self) -> None:
+        if self._running is not None:
+            self._running.discard(self)
+        self._final = tuple([self._as_it_stands(call.position) for call in self.calls])
+        self._state = "done"
+        self._wake_followers()
+
+    def __len__(self) -> int:
+        return len(self.calls)
+
+    def __getitem__(self, call_id: str) -> ToolResult:
+        for call in self.calls:
+            if call.call_id == call_id:
+                return self.results[call.position]
+        for call in self.calls:
+            if call.sent_id == call_id:
+                return self.results[call.position]
+        raise KeyError(call_id)
+
+    def __repr__(self) -> str:
+        words = ", ".join(result.code for result in self.results[:8])
+        more = ", ..." if len(self) > 8 else ""
+        return f"<Turn {self._state}: {len(self)} calls{': ' + words + more if words else ''}>"
+
+    # --- inside ---------------------------------------------------------------------------------------
+
+    def _in_order(self) -> list[ToolResult]:
+        if self._collector is None:
+            return []
+        results = self._collector.results
+        return [result for at in self._collector.order if (result := results[at]) is not None]
+
+    def _wake_followers(self) -> None:
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None
+
+    def _render(self) -> Rendered:
+        if self._rendered is not None:
+            return self._rendered
+        rendered = self._plan.dialect.render(self._plan.parsed, self.results)
+        if self._state == "done":
+            self._rendered = rendered
+        return rendered
+
+    def _as_it_stands(self, position: int) -> ToolResult:
+        """Return the result of a call, or what stopping now would give."""
+        if self._collector is not None:
+            result = self._collector.results[position]
+            if result is not None:
+                return result
+        outcome = self._if_stopped(position)
+        call = self.calls[position]
+        result = ToolResult(
+            call_id=call.call_id,
+            tool_name=call.name,
+            status=STATUS_OF[outcome.code],
+            code=outcome.code,
+            effect=outcome.effect,
+            content="",
+            error=outcome.error,
+            retryable=outcome.retryable,
+        )
+        return explained(result, outcome.message, self._plan.explain, lambda _where, _error: None)
+
+    def _if_stopped(self, position: int) -> Outcome:
+        match self._plan.plans[position]:
+            case Rejected(_, code, message):
+                return rejected(code, message)
+            case Echo(_, of):
+                return self._if_stopped(of)
+            case Planned() if self._supervisor is not None:
+                return self._supervisor.stopped_now(self._supervisor.slots[position], "cancelled")
+        return rejected("not_started", NOT_STARTED)
+
+
+async def run_turn(turn: Turn) -> None:
+    """Run *turn*: what was planned is driven to its seals; what was refused is answered; everybody is told.
+
+    Raises:
+        BaseException: a cancellation from outside, after every slot is sealed.
+    """
+    plan, around = turn._plan, turn._surroundings()  # noqa: SLF001 -- this function is the turn's own
+    now = around.resources.backend.now
+    opened = now()
+    emit = Emitter(plan.options.key or f"turn-{next(_turn_numbers)}", around.observers, now, routine=around.routine)
+    echoes: dict[int, list[int]] = {}
+    for one in plan.plans:
+        if isinstance(one, Echo):
+            echoes.setdefault(one.of, []).append(one.call.position)
+    collector = Collector(plan.parsed.calls, echoes, emit, plan.explain, turn._wake_followers)  # noqa: SLF001
+    planned = [one for one in plan.plans if isinstance(one, Planned)]
+    supervisor = Supervisor(planned, collector, around.resources, plan.options, emit)
+    turn._begin(collector, supervisor, around.resources.backend.post)  # noqa: SLF001
+    emit.turn(TurnOpened, calls=len(turn), dialect=plan.dialect.name)
+    for one in plan.plans:
+        if isinstance(one, Rejected):
+            collector.seal(one.call.position, rejected(one.code, one.message))
+        _tell_planned(one, emit, collector)
+    try:
+        await supervisor.run()
+    finally:
+        turn._finish()  # noqa: SLF001
+        emit.turn(TurnClosed, calls=len(turn), duration=now() - opened, stopped=turn._cancelled)  # noqa: SLF001
+
+
+def _tell_planned(plan: Plan, emit: Emitter, collector: Collector) -> None:
+    """Tell the observers what was decided about one call, and what had to be changed for it."""
+    call = plan.call
+    if call.call_id != call.sent_id:
+        emit.call(IdMinted, call, sent_id=call.sent_id)
+    match plan:
+        case Planned():
+            emit.call(CallPlanned, call)
+            for note in plan.notes:
+                emit.call(ValueCoerced, call, where="arguments", what=note)
+            if plan.bound.coerced:
+                emit.call(ValueCoerced, call, where="arguments", what="converted to the types that the tool declares")
+        case Echo():
+            emit.call(CallEchoed, call, of=plan.of)
+        case Rejected():
+            collector.announce(call.position)

@@ -1,0 +1,1 @@
+"""Whole histories: check, repair, exchanges, ids."""

@@ -1,0 +1,1 @@
+"""What a registry accepts, refuses and hands to the engine."""

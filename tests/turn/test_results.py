@@ -1,0 +1,181 @@
+"""Which result belongs to which call: order, ids, echoes, cut-off messages, and the exchange."""
+
+import anyio
+import pytest
+
+from everycall import MessageError, ToolRegistry, UsageError, open_turn, run_tool_calls
+from tests.messages import call, message, numbered
+
+
+@pytest.fixture
+def tools():
+    registry = ToolRegistry()
+    registry.ran = []
+
+    @registry.tool
+    async def echo(n: int = 0) -> int:
+        registry.ran.append(n)
+        await anyio.sleep(1 / (n + 1))
+        return n
+
+    return registry
+
+
+async def test_results_come_in_the_order_of_the_calls_whoever_ends_first(tools):
+    turn = await run_tool_calls(numbered("echo", 5), tools)
+    assert [result.value for result in turn.results] == [0, 1, 2, 3, 4]
+    assert turn.exchange == [
+        turn.assistant_message,
+        *[{"role": "tool", "tool_call_id": f"c{n}", "content": str(n)} for n in range(5)],
+    ]
+    assert turn.ok
+    assert not turn.ids_changed
+
+
+async def test_a_message_without_calls_gives_a_falsy_turn_and_an_empty_exchange(tools):
+    turn = await run_tool_calls({"role": "assistant", "content": "hello"}, tools)
+    assert not turn
+    assert turn.done
+    assert (turn.results, turn.messages, turn.exchange, turn.ok) == ((), [], [], True)
+
+
+async def test_the_input_message_goes_back_as_the_same_object_when_no_id_changed(tools):
+    sent = message("echo")
+    turn = await run_tool_calls(sent, tools)
+    assert turn.assistant_message is sent
+
+
+@pytest.mark.parametrize("bad_id", [None, ""])
+async def test_a_missing_or_empty_id_is_minted_on_both_sides_of_the_exchange(tools, bad_id):
+    sent = message(call("echo", {"n": 1}, bad_id), call("echo", {"n": 2}, "good"), call("echo", {"n": 3}, bad_id))
+    turn = await run_tool_calls(sent, tools)
+    inside = [one["id"] for one in turn.assistant_message["tool_calls"]]
+    outside = [one["tool_call_id"] for one in turn.messages]
+    assert inside == outside
+    assert len(set(inside)) == 3
+    assert all(inside)
+    assert inside[1] == "good"
+    assert turn.ids_changed
+    assert [result.value for result in turn.results] == [1, 2, 3]
+
+
+async def test_minted_ids_are_the_same_in_a_replay_and_differ_between_turns(tools):
+    sent = message(call("echo", {"n": 1}, None))
+    ids = [(await run_tool_calls(sent, tools, key=key)).results[0].call_id for key in ("a", "a", "b")]
+    assert ids[0] == ids[1] != ids[2]
+
+
+async def test_a_repeated_id_with_other_arguments_runs_both_and_the_later_one_gets_a_minted_id(tools):
+    sent = message(call("echo", {"n": 1}, "same"), call("echo", {"n": 2}, "same"))
+    turn = await run_tool_calls(sent, tools)
+    assert sorted(tools.ran) == [1, 2]
+    assert turn.results[0].call_id == "same" != turn.results[1].call_id
+    assert turn["same"].value == 1
+    assert turn[turn.results[1].call_id].value == 2
+
+
+async def test_a_repeated_call_with_the_same_id_and_arguments_runs_once_and_answers_both(tools):
+    sent = message(call("echo", {"n": 4}, "same"), call("echo", {"n": 4}, "same"), call("echo", {"n": 5}, "x"))
+    turn = await run_tool_calls(sent, tools)
+    assert sorted(tools.ran) == [4, 5]
+    assert [result.value for result in turn.results] == [4, 4, 5]
+    assert len({m["tool_call_id"] for m in turn.messages}) == 3
+
+
+async def test_the_same_call_twice_under_two_ids_runs_twice(tools):
+    turn = await run_tool_calls(message(call("echo", {"n": 4}, "a"), call("echo", {"n": 4}, "b")), tools)
+    assert tools.ran == [4, 4]
+    assert turn.ok
+
+
+async def test_the_calls_of_a_message_that_was_cut_off_are_answered_and_not_run(tools):
+    turn = await run_tool_calls(numbered("echo", 2), tools, finish_reason="length")
+    assert [result.code for result in turn.results] == ["unfinished_message"] * 2
+    assert tools.ran == []
+    assert len(turn.exchange) == 3
+
+
+async def test_a_turn_knows_its_results_by_the_id_as_sent(tools):
+    turn = await run_tool_calls(message(call("echo", {}, "a")), tools)
+    assert turn["a"].ok
+    with pytest.raises(KeyError):
+        turn["b"]
+
+
+async def test_the_value_is_encoded_when_the_call_is_sealed():
+    tools = ToolRegistry()
+    shared = {"n": 1}
+
+    @tools.tool
+    async def shares() -> dict:
+        return shared
+
+    @tools.tool
+    async def spoils() -> None:
+        await anyio.sleep(1)
+        shared["n"] = 2
+
+    turn = await run_tool_calls(message("shares", "spoils"), tools)
+    assert turn["call_shares"].content == '{"n":1}'
+
+
+@pytest.mark.parametrize(
+    "not_a_message",
+    ["text", None, 7, b"bytes", [], {}, {"role": "user", "content": "hi"}, [{"role": "user"}, {"role": "assistant"}]],
+)
+async def test_what_is_no_assistant_message_is_one_clear_error(tools, not_a_message):
+    with pytest.raises(MessageError) as caught:
+        await run_tool_calls(not_a_message, tools)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"registry": [1]}, "registry must be a ToolRegistry"),
+        ({"turn_timeout": float("nan")}, "turn_timeout"),
+        ({"turn_timeout": -1}, "turn_timeout"),
+        ({"turn_timeout": 0}, "turn_timeout"),
+        ({"turn_timeout": "5"}, "turn_timeout"),
+        ({"limits": {"calls": 1}}, "limits must be a Limits"),
+        ({"dialect": "no-such"}, "openai-chat"),
+        ({"dialect": 7}, "dialect"),
+        ({"key": ""}, "key"),
+        ({"key": 7}, "key"),
+        ({"observers": print}, "observers"),
+        ({"observers": [1]}, "observers"),
+        ({"finish_reason": 3}, "finish_reason"),
+    ],
+)
+async def test_a_wrong_argument_is_one_clear_error_and_nothing_is_run(tools, arguments, says):
+    given = dict(arguments)
+    registry = given.pop("registry", tools)
+    with pytest.raises(UsageError, match=says):
+        open_turn(message("echo"), registry, **given)
+    assert tools.ran == []
+
+
+async def test_two_fetches_of_which_one_is_forbidden_give_two_tool_messages_after_the_assistant_message():
+    class HTTPStatusError(Exception):
+        status_code = 403
+
+    tools = ToolRegistry()
+
+    @tools.tool(read_only=True)
+    async def fetch(url: str) -> str:
+        if "private" in url:
+            raise HTTPStatusError("403 Forbidden")
+        return "200 OK"
+
+    sent = message(call("fetch", {"url": "/public"}, "a"), call("fetch", {"url": "/private"}, "b"))
+    turn = await run_tool_calls(sent, tools)
+    assert [m["role"] for m in turn.exchange] == ["assistant", "tool", "tool"]
+    assert [m["tool_call_id"] for m in turn.messages] == ["a", "b"]
+    assert turn["b"].status == "error"
+    assert "403" in turn["b"].content
+
+
+async def test_explain_may_replace_the_text_and_a_broken_one_does_not():
+    for explain, expected in [(lambda result: f"<{result.code}>", "<unknown_tool>"), (lambda _: 1 / 0, "error")]:
+        turn = await run_tool_calls(message("nothing"), ToolRegistry(explain=explain))
+        assert expected in turn.results[0].content
