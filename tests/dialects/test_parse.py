@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from everycall.core.errors import MessageError
 from everycall.dialects import DIALECT_NAMES, detect, dialect_named
-from tests.dialects.samples import FINISH, TWO, Call, message, response, sdk_response
+from tests.dialects.samples import FINISH, TWO, Call, message, read, response, sdk_response, success
 
 OBJECTS = ("ollama", "anthropic", "gemini", "bedrock", "langchain")
 """Dialects whose arguments are objects; the others have them as text."""
@@ -379,3 +379,31 @@ def test_parse_of_anything_gives_calls_or_a_message_error(sample):
             assert isinstance(call.name, str)
             assert call.name or call.defect
     assert repr(sample) == repr(before)  # repr: a NaN is not equal to itself
+
+
+@settings(max_examples=400, deadline=None)
+@given(sample=damaged() | JSON_LIKE)
+def test_whatever_can_be_read_can_be_answered_and_read_again(sample):
+    before = repr(sample)
+    for name in DIALECT_NAMES:
+        spoken = dialect_named(name)
+        try:
+            parsed = read(name, sample)
+        except MessageError:
+            continue
+        rendered = spoken.render(parsed, [success(call) for call in parsed.calls])
+        assert repr(sample) == before
+        if not parsed.calls:
+            assert rendered.messages == []
+            continue
+        sent_back = rendered.assistant_message
+        again = spoken.parse({"object": "response", "output": sent_back} if isinstance(sent_back, list) else sent_back)
+        assert [call.kind for call in again.calls] == [call.kind for call in parsed.calls]
+        assert all(
+            call.defect is None for call in again.calls if call.kind in {"function", "custom", "legacy_function"}
+        )
+        ids = [call.sent_id for call in again.calls]
+        if name in {"gemini", "ollama"}:
+            assert ids == [None if call.sent_id is None else call.call_id for call in parsed.calls]
+        elif again.calls[0].kind != "legacy_function":
+            assert ids == [call.call_id for call in parsed.calls]

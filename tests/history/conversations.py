@@ -199,7 +199,7 @@ def _bedrock(events):
     def result(group):
         return {
             "role": "user",
-            "content": [{"toolResult": _with("toolUseId", one.id, {"content": [{"text": one.text}]})} for one in group],
+            "content": [{"toolResult": _with("toolUseId", one.id, {"content": [{"text": one.text or "(no output)"}]})} for one in group],
         }
 
     return _grouped(

@@ -1,6 +1,7 @@
 """The recorded conversations, and every single mutation that the tests make of them."""
 
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -54,7 +55,21 @@ def exchanges_of_bfcl():
 def conversations():
     """All of them in neutral form, those without calls left out."""
     all_of_them = [from_openai(messages) for messages in [*tau(), *exchanges_of_bfcl()]]
-    return [events for events in all_of_them if places(events, Calls)]
+    return [_with_names_for_all(events) for events in all_of_them if places(events, Calls)]
+
+
+def _with_names_for_all(events):
+    """The recorded names have dots, which most providers refuse in a request."""
+    renamed = []
+    for event in events:
+        if isinstance(event, Calls):
+            calls = tuple(replace(call, name=call.name.replace(".", "_")) for call in event.calls)
+            renamed.append(replace(event, calls=calls))
+        elif isinstance(event, Res):
+            renamed.append(replace(event, name=event.name.replace(".", "_")))
+        else:
+            renamed.append(event)
+    return renamed
 
 
 def _turn(events, which):

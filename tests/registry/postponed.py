@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(unsafe_hash=True)
 class Query:
-    words: list[str]
+    words: tuple[str, ...]
 
 
 def search(query: Query, ctx: ToolContext[int]):

@@ -87,7 +87,7 @@ def test_each_bind_gives_objects_of_its_own():
         ('{"city": "Z"}', "city: the value is shorter than 2 characters"),
         ("{}", '"city" is a required property'),
         ('{"city": "Ulm", "zip": "Zunter2"}', "'zip' was unexpected"),
-        ('{"city": "Ulm", "x-unit": "Zunter2"}', 'x-unit: the value is not one of "C" or "F"'),
+        ('{"city": "Ulm", "x-unit": "Zunter2"}', "x-unit: the value is not one of"),
         ('{"city": ["Zunter2"]}', "city: the value is not of type"),
     ],
 )
@@ -103,16 +103,13 @@ def test_values_never_show_whatever_the_keyword():
         "pattern": "^a+$",
         "oneOf": [{"type": "integer"}, {"type": "null"}],
         "not": {"type": "string"},
-        "format": "date",
         "maxLength": 1,
         "enum": [1],
         "anyOf": [{"const": 1}, {"const": 2}],
         "allOf": [False],
     }
     for keyword, rule in rules.items():
-        assert "Zunter2" not in refused(
-            tool_of(objects(a={keyword: rule})), '{"a": "Zunter2"}'.replace("a", "a", 1)
-        ) or (keyword == "format")
+        assert "Zunter2" not in refused(tool_of(objects(a={keyword: rule})), '{"a": "Zunter2"}')
     nested = {"items": {"type": "integer"}, "uniqueItems": True, "contains": {"type": "null"}, "maxItems": 1}
     for keyword, rule in nested.items():
         assert "Zunter2" not in refused(tool_of(objects(a={keyword: rule})), '{"a": ["Zunter2", "Zunter2"]}')

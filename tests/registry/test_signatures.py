@@ -278,6 +278,8 @@ def test_the_model_cannot_send_a_context():
     [
         postponed.search,
         postponed.Finder().search,
+        staticmethod(postponed.search),
+        functools.lru_cache(postponed.search),
         functools.partial(postponed.search),
         wrapped(postponed.search),
         functools.partial(wrapped(postponed.search)),
@@ -288,7 +290,7 @@ def test_annotations_as_strings_are_resolved_where_the_function_was_written(func
     tool = tool_of(function, name="search")
     assert names_of(tool) == ["query"]
     found, context = tool.call(tool.bind('{"query": {"words": ["a"]}}'), ToolContext.for_tests(deps=7))
-    assert found == postponed.Query(words=["a"])
+    assert found == postponed.Query(words=("a",))
     assert context.deps == 7
 
 

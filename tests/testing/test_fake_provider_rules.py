@@ -143,7 +143,7 @@ def test_anthropic_refuses_a_signature_that_it_has_not_made():
     ]
 
 
-def test_gemini_3_wants_the_thought_signature_on_the_first_call_of_each_step_of_the_current_turn():
+def test_gemini_3_wants_the_thought_signature_on_the_first_call_of_each_content_of_the_current_turn():
     seen = Seen(model="gemini-3-pro")
     unsigned = model(fc("1"), fc("2"))
     signed = {**unsigned, "parts": [{**unsigned["parts"][0], "thoughtSignature": "c2ln"}, unsigned["parts"][1]]}

@@ -138,8 +138,10 @@ class HistoryRules:
         dialect: the dialect's name.
         errors: the provider's own words per kind of finding. Filled in: `{id}`, `{index}` (position of the message),
             `{part}` (place of the result in it), `{call}` and `{behind_call}` (positions of the message with the call and
-            of the one after it). Further rows: `stray` (a result that directly follows no call), `no_id`.
+            of the one after it). Further rows: `stray` (a result that directly follows no call), `no_id`, and
+            one per defect of a result's content.
         positional: ids may be absent; such results pair by order.
+        repeats_ids: where a call has an id its result must have it too, although both may do without.
         adjacent: results follow their call directly. If not, they may come at any later place.
         one_message: the results of a turn share one message.
         results_first: within such a message nothing stands ahead of the results.
@@ -152,6 +154,7 @@ class HistoryRules:
     dialect: str
     errors: Mapping[str, str]
     positional: bool = False
+    repeats_ids: bool = False
     adjacent: bool = True
     one_message: bool = False
     results_first: bool = False
@@ -159,3 +162,11 @@ class HistoryRules:
     joins_user: bool = False
     alternates: bool = False
     without_id: frozenset[str] = frozenset()
+
+    def call_needs_id(self, call: ToolCall) -> bool:
+        """Whether *call* must have an id."""
+        return not self.positional and call.kind not in self.without_id
+
+    def result_needs_id(self, call: ToolCall) -> bool:
+        """Whether the result of *call* must have an id."""
+        return self.call_needs_id(call) or (self.repeats_ids and bool(call.sent_id))

@@ -90,7 +90,7 @@ class _Finder:
         self._rules: HistoryRules = scanned.history.RULES
         self._id_rule = scanned.id_rule
         self._open_turn = pairing.turns[-1] if allow_open and pairing.turns else None
-        self._known = {slot.call.sent_id for turn in pairing.turns for slot in turn.slots}
+        self._pairing = pairing
         self._displaced: set[int] = set()
 
     def of_turn(self, turn: Turn) -> Iterator[Finding]:
@@ -114,7 +114,7 @@ class _Finder:
         """What is wrong with one result."""
         slot, result = placed.slot, placed.result
         if slot is None:
-            kind: FindingKind = "duplicate_result" if self._is_second(placed) else "orphan_result"
+            kind: FindingKind = "duplicate_result" if self._pairing.is_second(placed) else "orphan_result"
             yield self._about_result(kind, placed)
             return
         if placed.position < slot.turn.first:
@@ -125,7 +125,7 @@ class _Finder:
             yield self._about_result("mismatched_name", placed)
         elif result.call_id and not slot.call.sent_id and self._rules.positional:
             yield self._about_result("invalid_id", placed, sentence="extra_id")
-        elif not result.call_id and self._needs_id(slot.call):
+        elif not result.call_id and self._rules.result_needs_id(slot.call):
             yield self._finding("invalid_id", placed.position, slot, sentence="no_id", what="result")
         if result.defect is not None:
             yield self._about_result("invalid_content", placed, defect=result.defect)
@@ -133,13 +133,10 @@ class _Finder:
     def _may_wait(self, turn: Turn) -> bool:
         return turn is self._open_turn and turn.interloper is None
 
-    def _needs_id(self, call: ToolCall) -> bool:
-        return not self._rules.positional and call.kind not in self._rules.without_id
-
     def _of_odd_id(self, slot: Slot) -> Iterator[Finding]:
         if slot.call.sent_id:
             yield self._finding("invalid_id", slot.position, slot)
-        elif self._needs_id(slot.call):
+        elif self._rules.call_needs_id(slot.call):
             yield self._finding("invalid_id", slot.position, slot, sentence="no_id", what="call")
 
     def _of_order(self, turn: Turn) -> Iterator[Finding]:
@@ -157,13 +154,6 @@ class _Finder:
             self._displaced.add(between)
             yield self._finding("interleaved_message", min(between, placed.position), slot)
 
-    def _is_second(self, placed: Placed) -> bool:
-        if placed.result.call_id:
-            return placed.result.call_id in self._known
-        if placed.turn is None or not placed.in_block:
-            return False
-        return any(same_tool(placed, slot.call) for slot in placed.turn.slots[:64])
-
     def _is_of_other_call(self, placed: Placed) -> bool:
         """Whether the id of a result is that of another call than the one it was paired with."""
         call_id, slot = placed.result.call_id, placed.slot
@@ -179,7 +169,8 @@ class _Finder:
                 (call_id, slot.call.sent_id or "") if result.kind in (None, slot.call.kind) else (got, slot.call.kind)
             )
         text = SENTENCES[sentence or kind].format(id=shown(call_id), got=shown(got), name=shown(name), **facts)
-        row = "stray" if kind in ("orphan_result", "result_before_call") and not placed.in_block else kind
+        row: str = "stray" if kind in ("orphan_result", "result_before_call") and not placed.in_block else kind
+        row = result.defect or "" if kind == "invalid_content" else row
         return self._made(kind, row, placed.position, call_id, text, part=placed.entry)
 
     def _finding(

@@ -12,7 +12,7 @@ from everycall.core.errors import UsageError
 from everycall.core.history import Edit, EditKind, HistoryRules, Result
 from everycall.core.ids import IdRule, assign_ids
 from everycall.core.outcomes import ToolResult
-from everycall.history.check import shown
+from everycall.history.check import out_of_order, shown
 from everycall.history.pairing import Placed, Slot, Turn
 from everycall.history.placeholder import placeholder
 
@@ -82,27 +82,28 @@ def mend(turn: Turn, rules: HistoryRules, id_rule: IdRule, known: dict[str, str 
     return mended
 
 
-def needs_id(call: ToolCall, rules: HistoryRules) -> bool:
-    """Whether the provider requires an id on *call*."""
-    return not rules.positional and call.kind not in rules.without_id
-
-
 def _decide_ids(turn: Turn, rules: HistoryRules, id_rule: IdRule, mended: Mended) -> None:
     sent = [slot.call.sent_id for slot in turn.slots]
     present = [one for one in sent if one]
-    whole = len(present) == len(sent) or not any(needs_id(s.call, rules) for s in turn.slots if not s.call.sent_id)
+    whole = len(present) == len(sent) or not any(rules.call_needs_id(s.call) for s in turn.slots if not s.call.sent_id)
     if whole and len(set(present)) == len(present) and all(id_rule.accepts(one) for one in present):
         return
-    calls = [replace(slot.call, position=index) for index, slot in enumerate(turn.slots)]
+    calls = [replace(slot.call, position=index, sent_id=_best_id(slot, sent)) for index, slot in enumerate(turn.slots)]
     assigned = assign_ids(calls, id_rule, f"turn {turn.number}")
     mended.calls = []
     for slot, new in zip(turn.slots, assigned, strict=True):
-        keeps = not slot.call.sent_id and not needs_id(slot.call, rules)
+        keeps = not slot.call.sent_id and not rules.call_needs_id(slot.call)
         call_id = "" if keeps else new.call_id
         mended.calls.append(replace(slot.call, call_id=call_id))
         if call_id != (slot.call.sent_id or ""):
             old = slot.call.sent_id or ""
             mended.edits.append(edit("rewritten", "call_id", slot.position, call_id, old=old))
+
+
+def _best_id(slot: Slot, sent: Sequence[str | None]) -> str | None:
+    """Return the id of a call; where it has none, that of the result it is paired with, unless another call has it."""
+    answer = slot.answer.result.call_id if slot.answer is not None else None
+    return slot.call.sent_id or (answer if answer not in sent else None)
 
 
 def _wire_id(call: ToolCall) -> str | None:
@@ -115,7 +116,7 @@ def _decide_answer(slot: Slot, call: ToolCall, rules: HistoryRules, mended: Mend
     if placed is None:
         return None
     result, wanted = placed.result, _wire_id(call)
-    if result.call_id != wanted and (result.call_id or needs_id(call, rules)):
+    if result.call_id != wanted and (result.call_id or rules.result_needs_id(call)):
         if wanted == (slot.call.sent_id or None):
             old = result.call_id or ""
             mended.edits.append(edit("rewritten", "result_id", placed.position, wanted, old=old))
@@ -189,13 +190,12 @@ def _decide_block(turn: Turn, rules: HistoryRules, mended: Mended) -> None:
             mended.edits.append(edit("moved", sentence, slot.answer.position, slot.answer.result.call_id))
             added.append(index)
     by_order = rules.positional and any(not _has_id(turn, index) for index in standing)
-    ordered = sorted(standing)
-    if by_order and standing != ordered:
-        for index, wanted in zip(standing, ordered, strict=True):
-            if index != wanted:
-                mended.edits.append(_reordered(turn.slots[index]))
-    elif not added:
+    if not added and not (by_order and out_of_order(turn) is not None):
         return
+    ordered = sorted(standing)
+    if by_order:
+        moved = [index for index, wanted in zip(standing, ordered, strict=True) if index != wanted]
+        mended.edits += [_reordered(turn.slots[index]) for index in moved]
     mended.block = sorted(standing + added) if by_order or standing == ordered else standing + sorted(added)
 
 

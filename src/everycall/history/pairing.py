@@ -17,6 +17,9 @@ from everycall.core.calls import ToolCall
 from everycall.core.history import HistoryRules, Message, Rest, Result
 from everycall.history.placeholder import is_placeholder
 
+MOST_SLOTS = 64
+"""Calls of one turn that are searched one by one for what a second result could answer: keeps hostile histories linear."""
+
 
 @dataclass(slots=True, eq=False)
 class Placed:
@@ -66,6 +69,23 @@ class Pairing:
 
     turns: list[Turn]
     results: list[Placed]
+    rules: HistoryRules
+    _ids: dict[int, frozenset[str | None]] = field(default_factory=dict)
+
+    def is_second(self, placed: Placed) -> bool:
+        """Whether a result without a slot repeats one: the turn that it stands behind has a call that it would answer."""
+        turn, call_id = placed.turn, placed.result.call_id
+        if turn is None:
+            return False
+        if call_id is None:
+            return placed.in_block and any(same_tool(placed, slot.call) for slot in turn.slots[:MOST_SLOTS])
+        behind = (turn,) if self.rules.adjacent else self.turns[: turn.number + 1]
+        return any(call_id in self._ids_of(one) for one in behind)
+
+    def _ids_of(self, turn: Turn) -> frozenset[str | None]:
+        if turn.number not in self._ids:
+            self._ids[turn.number] = frozenset(slot.call.sent_id for slot in turn.slots)
+        return self._ids[turn.number]
 
 
 def pair(items: Sequence[Message], rules: HistoryRules) -> Pairing:
@@ -81,7 +101,7 @@ def pair(items: Sequence[Message], rules: HistoryRules) -> Pairing:
         _pair_with_calls_without_id(walk.turns, hard)
     if any(placed.slot is None for placed in walk.results):
         _pair_afar(walk.turns, walk.results, rules)
-    return Pairing(turns=walk.turns, results=walk.results)
+    return Pairing(turns=walk.turns, results=walk.results, rules=rules)
 
 
 class _Walk:
@@ -375,15 +395,12 @@ def _pair_surplus(placed: Placed, turns: Sequence[Turn], owned: dict[int, dict[s
     if turn is None or turn.number + 1 >= len(turns) or result == _owned(turn, owned)[result.call_id or ""].result:
         return
     following = turns[turn.number + 1]
-    if following.first == turn.interloper and len(following.slots) <= MOST_SURPLUS_SLOTS:
+    if following.first == turn.interloper and len(following.slots) <= MOST_SLOTS:
         for slot in following.slots:
             if slot.answer is None and slot.call.sent_id == result.call_id and same_tool(placed, slot.call):
                 _join(placed, slot)
                 return
 
-
-MOST_SURPLUS_SLOTS = 64
-"""Calls of one turn that are searched for the owner of a second result: keeps hostile histories linear."""
 
 
 def _pair_afar_in_order(turns: Sequence[Turn], left: Sequence[Placed], rules: HistoryRules) -> None:

@@ -62,11 +62,10 @@ def repair(messages: object, dialect: str | None = None, *, results: KnownResult
 
 
 def _drops(pairing: Pairing) -> Iterator[Edit]:
-    known = {slot.call.sent_id for turn in pairing.turns for slot in turn.slots if slot.call.sent_id}
     for placed in pairing.results:
         if placed.slot is None:
             result = placed.result
-            sentence = "duplicate" if result.call_id in known else "orphan"
+            sentence = "duplicate" if pairing.is_second(placed) else "orphan"
             yield edit("dropped", sentence, placed.position, result.call_id, dropped=result.source)
 
 

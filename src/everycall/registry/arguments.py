@@ -218,14 +218,14 @@ def _encoded(mapping: Mapping[str, object], max_bytes: int) -> str:
     """Return the JSON text of arguments that a client has parsed already."""
     try:
         _require_bounded(mapping, max_bytes)
-        return to_json(mapping, fallback=_plain).decode()
+        return to_json(mapping, fallback=plain).decode()
     except ArgumentsRefused:
         raise
     except Exception as error:  # a client's own mapping is foreign code
         raise ArgumentsRefused(f"The arguments cannot be written as JSON ({type_name(error)}).") from error
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
     """Return a mapping or sequence of some client's own type as dict or list."""
     if isinstance(value, Mapping):
         return dict(value)

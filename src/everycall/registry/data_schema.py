@@ -14,7 +14,7 @@ from pydantic_core import from_json, to_json
 
 from everycall.core.errors import UsageError
 from everycall.core.text import one_line
-from everycall.registry.arguments import ArgumentsRefused
+from everycall.registry.arguments import ArgumentsRefused, plain
 from everycall.registry.binding import Binder, Bound
 from everycall.registry.refusals import MAX_NAMED, refusal_at
 from everycall.registry.signature import Shape
@@ -98,7 +98,7 @@ def _copied(schema: Mapping[str, object], tool: str) -> dict[str, object]:
             f'{where} must be a JSON Schema, such as {{"type": "object", "properties": {{}}}}, not {schema!r}'
         )
     try:
-        text = to_json(schema)
+        text = to_json(schema, fallback=plain)
         copy: Any = from_json(text, allow_inf_nan=False) if len(text) <= MAX_SCHEMA_BYTES else None
     except Exception as error:
         raise UsageError(f"{where} cannot be written as JSON: {one_line(str(error), 200)}") from error

@@ -47,6 +47,13 @@ class _Generator(GenerateJsonSchema):
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - pydantic's signature
         return False
 
+    def kw_arguments_schema(self, arguments: Any, var_kwargs_schema: Any) -> JsonSchemaValue:
+        described = super().kw_arguments_schema(arguments, var_kwargs_schema)
+        for name, one in described.get("properties", {}).items():
+            if one.get("title") == self.get_title_from_name(name):  # pydantic before 2.12 does not ask the method above
+                del one["title"]
+        return described
+
     def default_schema(self, schema: Any) -> JsonSchemaValue:
         default = schema.get("default")
         if isinstance(default, _LeftOut):

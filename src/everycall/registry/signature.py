@@ -103,7 +103,7 @@ def read_shape(function: Callable[..., object], tool: str) -> Shape:
         parameters=theirs,
         keywords=next((one for one in parameters if one.kind is Parameter.VAR_KEYWORD), None),
         context=context.name if context else None,
-        context_index=positional.index(context) if context in positional else None,
+        context_index=positional.index(context) if context and context in positional else None,
         reserved=_names_of_all_layers(function, tool) - {one.name for one in theirs},
     )
 
@@ -144,12 +144,13 @@ def _layers(function: object) -> Iterator[object]:
     """Yield *function* and, one after the other, what is inside it, in the order that `inspect.signature` goes."""
     for _ in range(_MAX_LAYERS):
         yield function
+        wrapped = getattr(function, "__wrapped__", None)
         if isinstance(function, functools.partial):
             function = function.func
         elif isinstance(function, types.MethodType):
             function = function.__func__
-        elif hasattr(function, "__wrapped__") and not hasattr(function, "__signature__"):
-            function = function.__wrapped__
+        elif wrapped is not None and not hasattr(function, "__signature__"):
+            function = wrapped
         elif not inspect.isroutine(function) and inspect.isfunction(type(function).__call__):
             function = type(function).__call__
         else:

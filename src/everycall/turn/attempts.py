@@ -58,6 +58,7 @@ class Attempt:
         "_bound",
         "_supervisor",
         "abandoned",
+        "bound",
         "context",
         "deadline",
         "ended",
@@ -82,6 +83,7 @@ class Attempt:
         self.running: Running | None = None
         self.stop_code: Code | None = None  # why it was asked to stop
         self.stop_seconds: float | None = None  # the bound that passed, if it was one
+        self.bound: Code = "attempt"  # which bound the deadline comes from
         self.deadline = NEVER  # on the loop's clock
         self.entered = self.ended = self.abandoned = False
 
@@ -126,9 +128,10 @@ class Attempt:
                 self._await_on_loop(end.value)
             else:
                 self.ended = True
+                self.running = None  # it holds this attempt in turn: no cycle for the collector
                 self._supervisor.attempt_ended(self, end)
-        except Exception as error:  # noqa: BLE001 -- a fault of this library must not leave the turn waiting
-            self._supervisor.broken(error)
+        except BaseException as error:  # noqa: BLE001 -- a fault of this library must neither leave the turn waiting nor end the loop
+            self._supervisor.attempt_confused_us(self, error)
 
     def _await_on_loop(self, value: Awaitable[object]) -> None:
         """Go on with what a sync tool returned instead of a value: a coroutine or a future."""

@@ -32,10 +32,10 @@ class Collector:
         echoes: position of a call that repeats another, to the position of that other.
         emit: tells the observers.
         explain: replaces the text of a result that is no success; may be None.
-        on_write: called after each slot is written; must not fail.
+        on_write: called after each slot is written; must not fail. Take it away when the turn is done.
     """
 
-    __slots__ = ("_calls", "_echoes", "_emit", "_explain", "_on_write", "open", "order", "results")
+    __slots__ = ("_calls", "_echoes", "_emit", "_explain", "on_write", "open", "order", "results")
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Collector:
         self._echoes = echoes
         self._emit = emit
         self._explain = explain
-        self._on_write = on_write
+        self.on_write: Callable[[], None] | None = on_write
         self.results: list[ToolResult | None] = [None] * len(calls)
         self.order: list[int] = []
         self.open = len(calls)
@@ -102,7 +102,8 @@ class Collector:
         self.results[position] = result
         self.order.append(position)
         self.open -= 1
-        self._on_write()
+        if self.on_write is not None:
+            self.on_write()
 
     def announce(self, position: int, notes: tuple[str, ...] = ()) -> None:
         """Tell the observers that the call at *position*, and its echoes, are settled."""

@@ -4,8 +4,9 @@
    descriptors may raise anything, `SystemExit` included.
 2. A `str` stays as it is, `None` is `null`, content parts stay parts, everything else is JSON, encoded once. What comes
    back shares nothing that can change with the value.
-3. Size is bounded before it is paid for. What is too long keeps its head and tail around a marker; what is over the hard cap is refused, and stops being read
-   there. Code of the value that never returns cannot be bounded here; all that it may yield is.
+3. Size is bounded before it is paid for. What is too long keeps its head and tail around a marker; what is over the
+   hard cap is refused, and stops being read there. Code of the value that never returns cannot be bounded here; all
+   that it may yield is.
 4. Whatever was changed to make it fit is a note.
 
 The common results, short text and small plain dicts and lists, take a short way. It gives the same bytes as the walk.
@@ -14,20 +15,20 @@ The common results, short text and small plain dicts and lists, take a short way
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic_core import PydanticSerializationError, to_json
-
 from everycall.core.content import Content
+from everycall.core.failures import message_for_model
 from everycall.core.text import type_name, without_surrogates
 from everycall.turn.parts import encode_parts, is_part
 from everycall.turn.refusal import CannotEncode as CannotEncode  # noqa: PLC0414 -- the name belongs to this interface
+from everycall.turn.simple import simple_json
 from everycall.turn.sink import cut_text
-from everycall.turn.walk import SURROGATES, Walk
+from everycall.turn.walk import MAX_DEPTH, SURROGATES, Walk
 
 TEXT_CUT = "the text was cut"
 JSON_CUT = "the JSON text was cut"
 
-_SMALL = 63
-"""Values on the short way: so few that they cannot be deeper than the walk allows."""
+_FEW = 1024
+"""Values that the short way looks at before the walk takes over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +59,18 @@ def encode_value(value: object, max_bytes: int) -> Encoded:
     if kind is str and value.isascii() and len(value) <= max_bytes:  # type: ignore[attr-defined,arg-type]  # exact type
         return Encoded(value)  # type: ignore[arg-type]
     try:
-        if kind is dict or kind is list:
-            data = _small(value, max_bytes)
-            if data is not None:
-                return Encoded(data.decode())
-        return _encoded(value, max_bytes)
+        data = None if kind is str else simple_json(value, levels=MAX_DEPTH, nodes=_FEW, room=max_bytes)
+        return _encoded(value, max_bytes) if data is None else Encoded(data.decode())
     except CannotEncode as refusal:
         refused = refusal
     except BaseException as error:  # noqa: BLE001 -- foreign code: its exception is the value's fault, not the call's
-        refused = CannotEncode(f"its {type_name(value)} raised {type_name(error)} while it was read")
+        refused = CannotEncode(f"reading it ({type_name(value)}) raised {message_for_model(error)}")
     # Raised here and bare, so that no context and no frame keeps the value alive.
     refused.__context__ = refused.__cause__ = None
     raise refused.with_traceback(None)
 
 
 def _encoded(value: Any, max_bytes: int) -> Encoded:
-    if value is None:
-        return Encoded("null")
     if issubclass(type(value), str):
         return _text(value, max_bytes)
     if is_part(value):
@@ -95,40 +91,3 @@ def _text(text: str, max_bytes: int) -> Encoded:
     if len(valid.encode()) <= max_bytes:
         return Encoded(valid, notes)
     return Encoded(cut_text(valid, max_bytes), (*notes, TEXT_CUT))
-
-
-def _small(value: Any, max_bytes: int) -> bytes | None:  # noqa: C901 -- unrolled: nearly every call pays for it
-    """Return the JSON text of a dict or list of few, exact and finite values; None for any other, or a longer text."""
-    room, chars = _SMALL, max_bytes
-    boxes = [value]
-    for box in boxes:
-        room -= len(box)
-        if room < 0:
-            return None
-        items = box
-        if type(box) is dict:
-            items = box.values()
-            for key in box:
-                if type(key) is not str:
-                    return None
-                chars -= len(key)
-        for item in items:
-            kind = type(item)
-            if kind is str:
-                chars -= len(item)
-            elif kind is dict or kind is list:
-                boxes.append(item)
-            elif not (
-                (kind is int and -0x8000_0000_0000_0000 < item < 0x8000_0000_0000_0000)
-                or kind is bool
-                or item is None
-                or (kind is float and item - item == 0.0)  # finite
-            ):
-                return None
-    if chars < 0:
-        return None
-    try:
-        data = to_json(value)
-    except PydanticSerializationError:  # a lone surrogate
-        return None
-    return data if len(data) <= max_bytes else None

@@ -50,7 +50,7 @@ def encode_parts(values: list[Any] | tuple[Any, ...], max_bytes: int) -> tuple[C
     for value in tuple(values):
         if not is_part(value):
             raise CannotEncode(
-                f"a list with content parts also holds a {type_name(value)}. "
+                f"a list with content parts also holds a value of type {type_name(value)}. "
                 "Return parts only, with every other value as Text(...)"
             )
         if issubclass(type(value), Text):
@@ -67,7 +67,7 @@ def encode_parts(values: list[Any] | tuple[Any, ...], max_bytes: int) -> tuple[C
 def _text(value: Text, room: int, notes: dict[str, None]) -> Text:
     text = value.text
     if not issubclass(type(text), str):
-        raise CannotEncode(f"Text holds a {type_name(text)}. Give it a str")
+        raise CannotEncode(f"its Text holds a value of type {type_name(text)}. Give it a str")
     if str.__len__(text) > room:
         notes[LEFT_OUT] = None
         return Text(cut_text(text, room))
@@ -103,7 +103,7 @@ def _media(value: Image | File, room: int) -> Image | File:
 
 def _bytes_of(data: Any, room: int, kind: str) -> bytes:
     if not issubclass(type(data), bytes | bytearray | memoryview):
-        raise CannotEncode(f"the data of its {kind} is a {type_name(data)}. Give it bytes")
+        raise CannotEncode(f"the data of its {kind} is of type {type_name(data)}. Give it bytes")
     view = memoryview(data)
     if view.nbytes > room:
         raise too_big()

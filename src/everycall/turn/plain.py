@@ -64,7 +64,8 @@ def converter_of(kind: type) -> Convert:
             return convert
     name = name_of(kind, qualified=True)
     raise CannotEncode(
-        f"it holds a {name}, which has no form as text. Return a str, a dict, a list, a dataclass or a pydantic model"
+        f"it holds a value of type {name}, which has no form as text. "
+        "Return a str, a dict, a list, a dataclass or a pydantic model"
     )
 
 
@@ -73,7 +74,7 @@ def _refuse(what: str, cure: str) -> Convert:
         # What has not begun is closed without running any of it; left alone, a coroutine complains later on.
         if type(value) is CoroutineType and inspect.getcoroutinestate(value) == inspect.CORO_CREATED:
             value.close()
-        raise CannotEncode(f"it holds {what} ({type_name(value)}). {cure}")
+        raise CannotEncode(f"it holds {what} (type {type_name(value)}). {cure}")
 
     return refuse
 
@@ -128,7 +129,7 @@ def _held(value: object, name: str) -> Iterable[object]:
 
 
 def _dataclass(value: Any) -> object:
-    return Pairs((field.name, getattr(value, field.name)) for field in fields(value))
+    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 def _set(value: Any) -> object:

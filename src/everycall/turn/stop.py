@@ -82,8 +82,11 @@ class _RootTask:
                 scope.__exit__(None, None, None)
             except BaseException as error:  # noqa: BLE001 -- the tool left a scope of its own open; it ends with this task
                 self._work.leaked(error)
-        self._report(end)
+        self._deliver(end)
         end = None  # the report may hold an exception, the exception this frame: no cycle for the collector
+
+    def _deliver(self, end: AttemptEnd) -> None:
+        self._report(end)
 
     async def _attempt(self) -> Any:
         work = self._work
@@ -233,20 +236,20 @@ class AsyncioBackend:
 
 
 class _TrioRootTask(_RootTask):
-    __slots__ = ("_abort", "_aborted", "_reported", "task")
+    __slots__ = ("_abort", "_aborted", "_delivered", "task")
 
     def __init__(self, work: Work, report: Report) -> None:
-        super().__init__(work, self._report_once)
-        self._reported: Report | None = report
+        super().__init__(work, report)
+        self._delivered = False
         self._abort: Callable[[Any], Any] | None = None  # what ends the tool's present wait, if that was not tried yet
         self._aborted = False
         self.task: Any = None
         _trio().lowlevel.spawn_system_task(self._guard, context=work.context)
 
-    def _report_once(self, end: AttemptEnd) -> None:
-        report, self._reported = self._reported, None
-        if report is not None:
-            report(end)
+    def _deliver(self, end: AttemptEnd) -> None:
+        if not self._delivered:
+            self._delivered = True
+            self._report(end)
 
     async def _guard(self) -> None:
         """Hold the body in a nursery.
@@ -263,7 +266,7 @@ class _TrioRootTask(_RootTask):
         except BaseException as error:  # noqa: BLE001 -- see above
             self._work.leaked(error)
         finally:
-            self._report_once(Stopped(dropped=True))
+            self._deliver(Stopped(dropped=True))
 
     async def _body_in_task(self) -> None:
         self.task = _trio().lowlevel.current_task()

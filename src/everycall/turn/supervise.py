@@ -89,9 +89,12 @@ class Supervisor:
         try:
             await anyio.lowlevel.checkpoint_if_cancelled()
             self._begin()
+            if self._all_sealed():
+                await anyio.lowlevel.checkpoint()
             await self._timers.run_until(self._all_sealed)
         except Exception as error:  # noqa: BLE001 -- a fault of this library: each call still gets its one result
-            self.broken(error)
+            self._seal_rest("internal_error")
+            self.emit.fault("the supervisor of a turn", error)
         except BaseException:
             self.stop("cancelled")
             try:
@@ -100,11 +103,8 @@ class Supervisor:
             finally:
                 self._seal_rest("cancelled")
             raise
-
-    def broken(self, error: Exception) -> None:
-        """Contain a fault of this library: what is open is answered, and the fault is told."""
-        self._seal_rest("internal_error")
-        self.emit.fault("the supervisor of a turn", error)
+        finally:
+            self._timers.clear()
 
     def _all_sealed(self) -> bool:
         return not self.collector.open
@@ -134,15 +134,14 @@ class Supervisor:
             self._letting_in = False
 
     def _takes_places(self, slot: Slot) -> bool:
-        """Pass the gates, or begin to wait for them."""
-        if not slot.gates:
+        """Pass the gates, or begin to wait for them. A call that is refused anyway takes no place and waits for none."""
+        if not slot.gates or self._refusal(slot) is not None:
             return True
-        if self._refusal(slot) is None:  # a call that would be refused anyway waits for nothing
-            slot.waiter = pass_or_wait(
-                slot.gates, start=lambda: self._places_came_free(slot), refuse=lambda: self._refuse_waiting(slot)
-            )
+        slot.waiter = pass_or_wait(
+            slot.gates, start=lambda: self._places_came_free(slot), refuse=lambda: self._refuse_waiting(slot)
+        )
         if slot.waiter is None:
-            slot.holds_places = self._refusal(slot) is None
+            slot.holds_places = True
             return True
         slot.queued_since = self._now()
         limit = self.options.limits.queue_timeout
@@ -189,6 +188,7 @@ class Supervisor:
             if tool.call_timeout is not None:
                 slot.deadline = now + tool.call_timeout
         own = now + tool.timeout if tool.timeout is not None else NEVER
+        attempt.bound = "attempt" if own <= slot.deadline else "call"
         attempt.deadline = min(own, slot.deadline, self._turn_deadline)
         if attempt.deadline < self._turn_deadline:
             self._timers.at(attempt.deadline, self._timed_out, attempt)
@@ -213,6 +213,12 @@ class Supervisor:
             self.resources.abandoned.discard(attempt)
             self.emit.call(LateResult, slot.call, attempt=attempt.number, outcome=_how(end))
         self._let_in()
+
+    def attempt_confused_us(self, attempt: Attempt, error: BaseException) -> None:
+        """Contain a fault of this library in judging *attempt*: its call is answered, its siblings go on."""
+        if not attempt.slot.sealed:
+            self._seal(attempt.slot, judge_stop("internal_error", attempt.slot.tool, None))
+        self.emit.fault("the end of an attempt", error)
 
     def _settle_or_retry(self, slot: Slot, attempt: Attempt, end: AttemptEnd) -> None:
         code = attempt.stop_code
@@ -274,13 +280,9 @@ class Supervisor:
     # --- what time says -------------------------------------------------------------------------------
 
     def _timed_out(self, attempt: Attempt) -> None:
-        slot = attempt.slot
-        if attempt.ended or slot.sealed or attempt.stop_code is not None:
-            return
-        if self._now() >= slot.deadline:
-            self._stop_attempt(attempt, "call", slot.tool.call_timeout)
-        else:
-            self._stop_attempt(attempt, "attempt", slot.tool.timeout)
+        if not attempt.ended and not attempt.slot.sealed and attempt.stop_code is None:
+            tool = attempt.slot.tool
+            self._stop_attempt(attempt, attempt.bound, tool.timeout if attempt.bound == "attempt" else tool.call_timeout)
 
     def _queue_timed_out(self, slot: Slot) -> None:
         if slot.waiter is not None and not slot.sealed:

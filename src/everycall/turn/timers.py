@@ -38,6 +38,10 @@ class Timers:
         if self._wake is not None:
             self._wake.set()
 
+    def clear(self) -> None:
+        """Forget every moment: what is in the heap would keep whole turns alive."""
+        self._heap.clear()
+
     async def run_until(self, done: Callable[[], bool]) -> None:
         """Wait, and act on what falls due, until *done*."""
         while not done():

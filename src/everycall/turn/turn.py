@@ -194,6 +194,9 @@ class Turn:
             self._running.discard(self)
         self._final = tuple([self._as_it_stands(call.position) for call in self.calls])
         self._state = "done"
+        self._supervisor = self._post = None
+        if self._collector is not None:
+            self._collector.on_write = None
         self._wake_followers()
 
     def __len__(self) -> int:

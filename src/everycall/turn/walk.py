@@ -8,7 +8,7 @@
 
 import base64
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from itertools import islice
 from typing import Any
@@ -19,6 +19,7 @@ from everycall.core.text import without_surrogates
 from everycall.turn.keys import Keys
 from everycall.turn.plain import MAX_NODES, Convert, Items, Pairs, converter_of
 from everycall.turn.refusal import CannotEncode
+from everycall.turn.simple import simple_json
 from everycall.turn.sink import Sink, too_big
 
 MAX_DEPTH = 64
@@ -27,7 +28,7 @@ MAX_INT = 10**4300
 """The first whole number that is sent as text: `json.loads` of Python takes 4,300 digits by default."""
 
 NOT_FINITE = "NaN or infinity became text"
-SURROGATES = "lone surrogates became U+FFFD"
+SURROGATES = "surrogates were replaced"
 BIG_INT = "an int of more than 4,300 digits became text"
 BYTES_LEFT_OUT = "bytes too large to be of use were left out"
 CYCLE = 'a value within itself became "<cycle>"'
@@ -36,8 +37,9 @@ KEYS = "keys that are no text, or equal as text, were renamed"
 
 _MAX_DECIMAL_BITS = 1 << 16  # the conversion is quadratic: 65,536 bits are 20,000 digits and some milliseconds
 _MAX_TURNS = 8
-_RUN = 1024
-_SIMPLE = frozenset({str, int, float, bool, type(None)})
+_RUN = 256
+_RUN_NODES = 4096
+_MAX_FAILURES = 1000
 
 
 class Walk:
@@ -54,17 +56,7 @@ class Walk:
         self._nodes = 0
         self._open: set[int] = set()
         self._converters: dict[type, Convert] = {}
-        self._writers: dict[type, Any] = {
-            str: self._string,
-            int: self._int,
-            float: self._float,
-            bool: self._constant,
-            type(None): self._constant,
-            bytes: self._bytes,
-            bytearray: self._bytes,
-            memoryview: self._bytes,
-            _Run: self._run,
-        }
+        self._failures = 0
 
     @property
     def is_cut(self) -> bool:
@@ -112,9 +104,9 @@ class Walk:
         owner = value
         for _ in range(_MAX_TURNS):
             kind = type(value)
-            write = self._writers.get(kind)
+            write = _WRITERS.get(kind)
             if write is not None:
-                write(value)
+                write(self, value)
                 return None
             if id(owner) in self._open:
                 self._instead("<cycle>", CYCLE)
@@ -131,57 +123,51 @@ class Walk:
         if depth > MAX_DEPTH:
             self._instead("<too deep>", TOO_DEEP)
             return None
-        self._open.add(id(owner))
         kind = type(value)
         if kind is dict:
-            self._sink.add(b"{")
-            return _Frame(self._pair_runs(value), b"}", owner, Keys(value))
-        if kind is Pairs:
-            self._sink.add(b"{")
-            return _Frame(iter(value.pairs), b"}", owner, Keys(None))
-        self._sink.add(b"[")
-        return _Frame(iter(value.values) if kind is Items else self._item_runs(value), b"]", owner, None)
+            runs, brackets, keys = self._pair_runs(value, depth), b"{}", Keys(value)
+        elif kind is Pairs:
+            runs, brackets, keys = iter(value.pairs), b"{}", Keys(None)
+        else:
+            runs, brackets, keys = iter(value.values) if kind is Items else self._item_runs(value, depth), b"[]", None
+        self._open.add(id(owner))
+        self._sink.add(brackets[:1])
+        return _Frame(runs, brackets[1:], owner, keys)
 
-    def _item_runs(self, values: Any) -> Iterator[object]:
-        """Yield the values of a list or tuple; simple neighbours together, already written."""
+    def _item_runs(self, values: Any, depth: int) -> Iterator[object]:
+        """Yield the values of a list or tuple; plain neighbours together, already written."""
         start = 0
         while run := values[start : start + _RUN]:
             start += _RUN
-            data = self._simple(run, run)
+            data = self._simple(run, depth)
             if data is None:
                 yield from run
             else:
                 yield _Run(data)
 
-    def _pair_runs(self, values: dict[Any, Any]) -> Iterator[object]:
-        """Yield the items of a dict; simple neighbours together, already written."""
+    def _pair_runs(self, values: dict[Any, Any], depth: int) -> Iterator[object]:
+        """Yield the items of a dict; plain neighbours together, already written."""
         items = iter(values.items())
         while run := list(islice(items, _RUN)):
-            keys = [key for key, _ in run]
-            data = self._simple([*keys, *(value for _, value in run)], run) if {*map(type, keys)} == {str} else None
+            # The keys first: a dict made of foreign ones would run their code.
+            data = self._simple(dict(run), depth) if all(type(key) is str for key, _ in run) else None
             if data is None:
                 yield from run
             else:
                 yield _Run(data)
 
-    def _simple(self, values: Any, run: Any) -> bytes | None:
-        """Return *run*, which holds *values*, as text without its brackets; None if not all of them are simple.
+    def _simple(self, run: Any, depth: int) -> bytes | None:
+        """Return a run as text without its brackets, None if it is not plain.
 
-        This is what makes rows and tables cheap: one call into compiled code instead of one turn of the walk per value.
+        This is what makes rows and tables cheap. Looking in vain is bounded: after some failures only values that hold
+        no others are tried.
         """
-        kinds = set(map(type, values))
-        if not kinds <= _SIMPLE:
+        levels = MAX_DEPTH - depth + 1 if self._failures < _MAX_FAILURES else 1
+        data = simple_json(run, levels=levels, nodes=_RUN_NODES, room=self._sink.room + 2)
+        if data is None:
+            self._failures += 1
             return None
-        if str in kinds and sum([len(value) for value in values if type(value) is str]) > self._sink.room:
-            raise too_big()
-        if float in kinds and not all(math.isfinite(value) for value in values if type(value) is float):
-            return None
-        if int in kinds and not all(-MAX_INT < value < MAX_INT for value in values if type(value) is int):
-            return None
-        try:
-            return to_json(run if run is values else dict(run))[1:-1]
-        except PydanticSerializationError:  # a lone surrogate
-            return None
+        return data[1:-1]
 
     def _instead(self, text: str, note: str) -> None:
         self._notes[note] = None
@@ -254,3 +240,14 @@ class _Frame:
 
 
 _CONTAINERS = frozenset({dict, list, tuple, Items, Pairs})
+_WRITERS: dict[type, Callable[[Walk, Any], None]] = {
+    str: Walk._string,  # noqa: SLF001 -- a table of its own methods
+    int: Walk._int,  # noqa: SLF001
+    float: Walk._float,  # noqa: SLF001
+    bool: Walk._constant,  # noqa: SLF001
+    type(None): Walk._constant,  # noqa: SLF001
+    bytes: Walk._bytes,  # noqa: SLF001
+    bytearray: Walk._bytes,  # noqa: SLF001
+    memoryview: Walk._bytes,  # noqa: SLF001
+    _Run: Walk._run,  # noqa: SLF001
+}

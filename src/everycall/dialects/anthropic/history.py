@@ -22,6 +22,9 @@ _ORPHAN = (
     "messages.{index}.content.{part}: unexpected `tool_use_id` found in `tool_result` blocks: {id}. "
     "Each `tool_result` block must have a corresponding `tool_use` block in the previous message."
 )
+_EMPTY_ERROR = "is an error without a text"
+_MEDIA_IN_ERROR = "is an error with something else than text"
+_EMPTY_TEXT = "has an empty text block"
 
 RULES = HistoryRules(
     dialect="anthropic",
@@ -34,7 +37,9 @@ RULES = HistoryRules(
         "Found multiple `tool_result` blocks with id: {id}",
         "duplicate_call_id": "messages.{index}: `tool_use` ids must be unique",
         "invalid_id": "messages.{index}: tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'",
-        "invalid_content": "messages.{index}.content.{part}.tool_result: content cannot be empty if `is_error` is true",
+        _EMPTY_ERROR: "messages.{index}.content.{part}.tool_result: content cannot be empty if `is_error` is true",
+        _MEDIA_IN_ERROR: "all content must be type 'text' if 'is_error' is true",
+        _EMPTY_TEXT: "messages: text content blocks must be non-empty",
     },
     results_first=True,
     merges_roles=True,
@@ -72,15 +77,15 @@ def _defect(block: object) -> str | None:
     """Why the content would be refused: errors need text and nothing else, and no text block may be empty."""
     content, is_error = read(block, "content"), read(block, "is_error") is True
     if content is None or isinstance(content, str):
-        return "is an error without a text" if is_error and not content else None
+        return _EMPTY_ERROR if is_error and not content else None
     if not is_list(content):
         return "has a content that is neither a text nor a list of blocks"
     if is_error and not content:
-        return "is an error without a text"
+        return _EMPTY_ERROR
     if any(read(one, "type") == "text" and not read(one, "text") for one in content):
-        return "has an empty text block"
+        return _EMPTY_TEXT
     if is_error and any(read(one, "type") != "text" for one in content):
-        return "is an error with something else than text"
+        return _MEDIA_IN_ERROR
     return None
 
 

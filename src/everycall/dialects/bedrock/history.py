@@ -17,6 +17,7 @@ _MISSING = "Expected toolResult blocks at messages.{behind_call}.content for the
 _TOO_MANY = (
     "The number of toolResult blocks at messages.{index}.content exceeds the number of toolUse blocks of previous turn."
 )
+_EMPTY_ERROR = "is an error without content"
 
 RULES = HistoryRules(
     dialect="bedrock",
@@ -27,8 +28,8 @@ RULES = HistoryRules(
         "orphan_result": _TOO_MANY,
         "result_before_call": _TOO_MANY,
         "duplicate_result": _TOO_MANY,
-        "invalid_content": "The content field at messages.{index}.content.{part}.toolResult cannot be empty when status "
-        "value is error.",
+        _EMPTY_ERROR: "The content field at messages.{index}.content.{part}.toolResult cannot be empty when status value "
+        "is error.",
     },
     one_message=True,
     results_first=True,
@@ -69,7 +70,7 @@ def _defect(answer: object) -> str | None:
     if not is_list(content):
         return "has no list as its content"
     if not content:
-        return "is an error without content" if read(answer, "status") == "error" else None
+        return _EMPTY_ERROR if read(answer, "status") == "error" else None
     if any(isinstance(read(one, "text"), str) and not read(one, "text").strip() for one in content):
         return "has a blank text"
     return None

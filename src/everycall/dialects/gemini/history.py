@@ -33,6 +33,7 @@ RULES = HistoryRules(
         "result_before_call": _ORDER,
     },
     positional=True,
+    repeats_ids=True,
     one_message=True,
     alternates=True,
 )

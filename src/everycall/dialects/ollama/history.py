@@ -12,10 +12,12 @@ from everycall.dialects.ollama.turn import DIALECT
 from everycall.dialects.reading import changed, has, is_list, read, word
 from everycall.dialects.transcript import RoleTable, as_json, scan_chat, text_id, write_chat
 
+_NOT_TEXT = "has a content that is not a text"
+
 RULES = HistoryRules(
     dialect="ollama",
     errors={  # research: protocols, 0.5; the server checks types, not who answers whom
-        "invalid_content": "json: cannot unmarshal array into Go struct field ChatRequest.messages.content of type string",
+        _NOT_TEXT: "json: cannot unmarshal array into Go struct field ChatRequest.messages.content of type string",
     },
     positional=True,
 )
@@ -45,7 +47,7 @@ def _read_result(message: object) -> Result:
 
 
 def _defect(message: object) -> str | None:
-    return None if isinstance(read(message, "content"), str | None) else "has a content that is not a text"
+    return None if isinstance(read(message, "content"), str | None) else _NOT_TEXT
 
 
 def _write_result(result: Result) -> Any:

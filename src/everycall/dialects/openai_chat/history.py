@@ -19,6 +19,7 @@ _MISSING = (
 )
 _STRAY = "Invalid parameter: messages with role 'tool' must be a response to a preceeding message with 'tool_calls'."
 _FOREIGN = "Invalid parameter: 'tool_call_id' of '{id}' not found in 'tool_calls' of previous message."
+_NO_CONTENT = "has no content"
 
 RULES = HistoryRules(
     dialect="openai-chat",
@@ -32,7 +33,7 @@ RULES = HistoryRules(
         "duplicate_call_id": "duplicate tool_call_id: {id}",
         "no_id": "'messages.{index}' : for 'role:tool' the following must be satisfied"
         "[('messages.{index}.tool_call_id' : property 'tool_call_id' is missing)]",
-        "invalid_content": "Invalid value for 'content': expected a string.",
+        _NO_CONTENT: "Invalid value for 'content': expected a string, got null.",
     },
     without_id=frozenset({LEGACY}),
 )
@@ -73,7 +74,7 @@ def _content_defect(content: object) -> str | None:
     """Why the content of a result message would be refused: it must be a text or a list of parts."""
     if isinstance(content, str) or is_list(content):
         return None
-    return "has no content" if content is None else "has a content that is neither a text nor a list of parts"
+    return _NO_CONTENT if content is None else "has a content that is neither a text nor a list of parts"
 
 
 def _write_result(result: Result) -> Any:

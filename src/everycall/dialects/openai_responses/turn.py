@@ -44,7 +44,7 @@ class OpenAIResponses:
         items = _items_of(message)
         reason = word(read(read(message, "incomplete_details"), "reason"))
         finish = finish_reason or reason or (None if is_list(message) else word(read(message, "status")))
-        words = {finish, *(word(read(item, "status")) for item in items if read(item, "type") in _CUT_WITH)}
+        words = {finish, *(word(read(item, "status")) for item in items if word(read(item, "type")) in _CUT_WITH)}
         calls = [_read_call(position, item) for position, (_, item) in enumerate(_calls_of(items))]
         cut_off = any(is_cut_off(self.name, one) for one in words)
         return ParsedMessage(source=items, calls=tuple(calls), finish=finish, cut_off=cut_off)
@@ -88,18 +88,14 @@ def _items_of(message: object) -> list[Any]:
 
 
 def _calls_of(items: list[Any]) -> Iterator[tuple[int, Any]]:
-    answered = {(read(item, "type"), read(item, "call_id")) for item in items if _is_text(read(item, "call_id"))}
+    answered = {(word(read(item, "type")), word(read(item, "call_id"))) for item in items}
     for index, item in enumerate(items):
-        kind = read(item, "type")
-        if not _is_text(kind) or kind not in CALL_TYPES or _runs_elsewhere(item, kind):
+        kind = word(read(item, "type"))
+        if kind not in CALL_TYPES or _runs_elsewhere(item, kind):
             continue
-        call_id = read(item, "call_id")
-        if not (_is_text(call_id) and (CALL_TYPES[kind].output, call_id) in answered):
+        call_id = word(read(item, "call_id"))
+        if call_id is None or (CALL_TYPES[kind].output, call_id) not in answered:
             yield index, item
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
 
 
 def _runs_elsewhere(item: Any, kind: str) -> bool:

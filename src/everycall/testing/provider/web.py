@@ -84,6 +84,8 @@ class _Connection(BaseHTTPRequestHandler):
 class _Server(socketserver.ThreadingMixIn, HTTPServer):
     """One thread per connection, each known, so that all can be ended."""
 
+    request_queue_size = 128  # the default of 5 makes the clients of a burst wait a second for their second attempt
+
     def __init__(self, answer: Answer, too_large: TooLarge, max_bytes: int) -> None:
         self.answer = answer
         self.too_large = too_large

@@ -224,4 +224,4 @@ def _signatures(contents: list[Mapping[str, Any]], seen: Seen) -> Iterator[Viola
             if not _read(part, "thoughtSignature"):
                 place = f"contents[{index}].parts[{position}]"
                 yield broken(RULES, "lost_thinking", place, function=call["name"], position=index + 1)
-            break  # only the first call of a step carries one
+            break  # only the first call of a content carries one

@@ -189,7 +189,6 @@ def _pairing(items: Sequence[Mapping[str, Any]]) -> Iterator[Violation]:
             if key in waiting:
                 yield broken(RULES, "duplicate_call_id", place, call_id=key[1])
             waiting[key] = item.get("async") is True
-            answered.discard(key)
         elif kind in _CALL_OF:
             key = (kind, item["call_id"])
             if waiting.pop(key, None) is None:

@@ -1,0 +1,1 @@
+"""Benchmarks: one package per question, each run as `python -m benchmarks.<question>`."""

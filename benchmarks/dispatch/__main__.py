@@ -1,0 +1,72 @@
+"""The command line: `python -m benchmarks.dispatch`."""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import anyio
+
+from benchmarks.dispatch.drive import run_rounds
+from benchmarks.dispatch.figures import figures
+from benchmarks.dispatch.questions import QUICK_SIZES, SIZES, Samples, questions
+from benchmarks.dispatch.report import as_table, as_values
+
+LEAST = 0.05
+"""Seconds of CPU time of one sample: some thousand times the resolution of the clock, and several collections."""
+QUICK_LEAST = 0.005
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, and print what was found.
+
+    Returns:
+        0; 1 if a target was missed and `--strict` was given; 2 if nothing could be measured.
+    """
+    asked = _parser().parse_args(arguments)
+    sizes = sorted(set(asked.sizes or (QUICK_SIZES if asked.quick else SIZES)))
+    rounds = asked.rounds or (1 if asked.quick else 7)
+    wanted = questions(sizes=sizes, quick=asked.quick)
+
+    async def measure() -> list[Samples]:
+        return await run_rounds(wanted, rounds=rounds, least=QUICK_LEAST if asked.quick else LEAST, tell=_tell)
+
+    try:
+        taken = anyio.run(measure)
+    except (RuntimeError, TimeoutError, subprocess.CalledProcessError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    made = figures(wanted, taken)
+    print(as_table(made, rounds=rounds, quick=asked.quick), file=sys.stderr if asked.json else sys.stdout)
+    if asked.json:
+        print(json.dumps(as_values(made, taken, quick=asked.quick), indent=2))
+    return int(asked.strict and any(one.verdict == "MISSED" for one in made))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.dispatch", description="What the dispatch of calls costs."
+    )
+    parser.add_argument("--rounds", type=_count, help="samples of each figure (default: 7, or 1 with --quick)")
+    parser.add_argument(
+        "--sizes", type=_count, nargs="+", metavar="N", help="calls of the no-op turns (default: 1 to 5000)"
+    )
+    parser.add_argument("--quick", action="store_true", help="small turns, short samples: shows that it runs")
+    parser.add_argument("--json", action="store_true", help="JSON to standard output, the table to standard error")
+    parser.add_argument("--strict", action="store_true", help="exit with 1 if a target is missed")
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 10_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 10000")
+    return int(text)
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

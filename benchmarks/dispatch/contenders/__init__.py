@@ -1,0 +1,1 @@
+"""One module per contender; each offers `contender(tools) -> run_turn`, as `tools.Contender` describes it."""
