@@ -100,15 +100,19 @@ def test_a_deep_traceback_keeps_its_end_within_its_bound():
         if depth:
             down(depth - 1)
         else:
-            raise ValueError("at the bottom " + "€" * 3000)
+            raise error
 
-    try:
+    error = ValueError("at the bottom")
+    with pytest.raises(ValueError):
         down(500)
-    except ValueError as error:
-        failure = failure_of(error)
-    assert "frames left out" in failure.traceback
-    assert len(failure.traceback.encode()) <= 8 << 10
-    assert failure.traceback.rstrip("]").endswith("more characters")
+    trace = failure_of(error).traceback
+    assert "frames left out" in trace
+    assert trace.endswith("ValueError: at the bottom")
+    error.args = ("€" * 2500,)
+    long = failure_of(error).traceback
+    assert long.startswith("[...]")
+    assert long.endswith("more characters]")
+    assert 8000 < len(long.encode()) <= 8 << 10
 
 
 def test_an_error_at_the_end_of_the_stack_is_told():
@@ -151,7 +155,7 @@ def test_nothing_of_the_exception_stays_alive():
     def fail():
         local = Local()
         refs.append(weakref.ref(local))
-        raise ExceptionGroup("g", [raised(ValueError("x")), raised(ToolError("y"))])
+        raise ExceptionGroup("g", [ValueError("x"), ToolError("y")])
 
     refs = []
     gc.disable()

@@ -25,6 +25,7 @@ MAX_LEAVES = 1000
 MAX_LINE = 300
 """Characters that a model reads of an exception nobody wrote for it."""
 _UNREADABLE = "The tool failed, and its error could not be read."
+_UNREADABLE_FAILURE = Failure("Exception", _UNREADABLE)  # made beforehand: there may be no stack left to make it
 MAX_LINKS = 5
 MAX_FRAMES = 30
 MAX_NOTES = 5
@@ -50,7 +51,7 @@ def failure_of(error: BaseException, *, traceback: bool = True) -> Failure:
     try:
         return Failure(type_name(error, qualified=True), _headline(error), _formatted(error) if traceback else "")
     except BaseException:  # noqa: BLE001 -- out of memory or stack
-        return Failure("Exception", _UNREADABLE)
+        return _UNREADABLE_FAILURE
 
 
 def message_for_model(error: BaseException) -> str:

@@ -132,6 +132,9 @@ class Attempt:
                 self._supervisor.attempt_ended(self, end)
         except BaseException as error:  # noqa: BLE001 -- a fault of this library must neither leave the turn waiting nor end the loop
             self._supervisor.attempt_confused_us(self, error)
+        finally:
+            if isinstance(end, Raised):
+                end.error.__traceback__ = None  # a tool that still holds its exception would hold our frames with it
 
     def _await_on_loop(self, value: Awaitable[object]) -> None:
         """Go on with what a sync tool returned instead of a value: a coroutine or a future."""
