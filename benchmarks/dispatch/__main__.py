@@ -11,7 +11,7 @@ import anyio
 from benchmarks.dispatch.drive import run_rounds
 from benchmarks.dispatch.figures import figures
 from benchmarks.dispatch.questions import QUICK_SIZES, SIZES, Samples, questions
-from benchmarks.dispatch.report import as_table, as_values
+from benchmarks.dispatch.report import Report, machine
 
 LEAST = 0.05
 """Seconds of CPU time of one sample: some thousand times the resolution of the clock, and several collections."""
@@ -32,16 +32,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     async def measure() -> list[Samples]:
         return await run_rounds(wanted, rounds=rounds, least=QUICK_LEAST if asked.quick else LEAST, tell=_tell)
 
+    where = machine()
     try:
         taken = anyio.run(measure)
     except (RuntimeError, TimeoutError, subprocess.CalledProcessError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    made = figures(wanted, taken)
-    print(as_table(made, rounds=rounds, quick=asked.quick), file=sys.stderr if asked.json else sys.stdout)
+    report = Report(figures=figures(wanted, taken), rounds=taken, machine=where, quick=asked.quick)
+    print(report.to_table(), file=sys.stderr if asked.json else sys.stdout)
     if asked.json:
-        print(json.dumps(as_values(made, taken, quick=asked.quick), indent=2))
-    return int(asked.strict and any(one.verdict == "MISSED" for one in made))
+        print(json.dumps(report.to_dict(), indent=2))
+    return int(asked.strict and any(one.verdict == "MISSED" for one in report.figures))
 
 
 def _parser() -> argparse.ArgumentParser:

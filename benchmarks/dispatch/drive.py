@@ -4,11 +4,13 @@ Every wait is bounded: a contender that is silent for `PATIENCE` seconds ends th
 """
 
 import json
+import os
 import random
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import anyio
@@ -36,6 +38,7 @@ class Asked:
         if process.stdin is None or process.stdout is None:
             raise RuntimeError(f"the process of {name} was started without pipes")
         self.name = name
+        self.pid = process.pid
         self._questions = process.stdin
         self._figures = BufferedByteReceiveStream(process.stdout)
 
@@ -75,16 +78,22 @@ async def started(name: str) -> AsyncIterator[Asked]:
             await process.aclose()
 
 
-async def import_time(name: str) -> float:
+async def import_time(name: str, bytecode: str) -> float:
     """Return the milliseconds of CPU time that a fresh interpreter takes to import what stands for *name*.
+
+    Args:
+        name: a key of `questions.IMPORTS`.
+        bytecode: a folder for what is compiled. An installed package is compiled already; a source tree may not be, or
+            not be allowed to.
 
     Raises:
         TimeoutError: it took too long.
         subprocess.CalledProcessError: the import failed.
     """
     command = [sys.executable, "-c", _IMPORT.format(IMPORTS[name])]
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": bytecode, "PYTHONDONTWRITEBYTECODE": ""}  # empty: may write
     with anyio.fail_after(PATIENCE):
-        return float((await anyio.run_process(command, cwd=ROOT, stderr=None)).stdout)
+        return float((await anyio.run_process(command, cwd=ROOT, env=environment, stderr=None)).stdout)
 
 
 async def run_rounds(
@@ -107,19 +116,22 @@ async def run_rounds(
         subprocess.CalledProcessError: an import failed.
     """
     async with AsyncExitStack() as stack:
+        bytecode = stack.enter_context(TemporaryDirectory())
         contenders = [await stack.enter_async_context(started(name)) for name in CONTENDERS]
         for name in CONTENDERS:
-            await import_time(name)  # the first may compile; not counted
+            await import_time(name, bytecode)  # the first compiles; not counted
         taken = []
         for number in range(1, rounds + 1):
             tell(f"round {number} of {rounds}")
-            taken.append({question.name: await _samples(question, contenders, least) for question in _shuffled(asked)})
+            taken.append(
+                {question.name: await _samples(question, contenders, least, bytecode) for question in _shuffled(asked)}
+            )
         return taken
 
 
-async def _samples(question: Question, contenders: Sequence[Asked], least: float) -> dict[str, float]:
+async def _samples(question: Question, contenders: Sequence[Asked], least: float, bytecode: str) -> dict[str, float]:
     if question.measure == "import":
-        return {one.name: await import_time(one.name) for one in _shuffled(contenders)}
+        return {one.name: await import_time(one.name, bytecode) for one in _shuffled(contenders)}
     return {one.name: await one.ask(question, least) for one in _shuffled(contenders)}
 
 

@@ -2,7 +2,8 @@
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -30,33 +31,63 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> dict[str, Any]:
-    """Return where the figures were taken."""
-    return {"system": platform.system(), "architecture": platform.machine(), "cores": os.cpu_count()}
-
-
-def as_values(made: Sequence[Figure], rounds: Sequence[Samples], *, quick: bool) -> dict[str, Any]:
-    """Return everything as JSON values: the figures, every sample, and what they depend on."""
+    """Return where the figures are taken, and what else keeps it busy: ask before measuring."""
+    load = round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None
     return {
-        "versions": versions(),
-        "machine": machine(),
-        "quick": quick,
-        "figures": [one.to_dict() for one in made],
-        "rounds": list(rounds),
+        "system": platform.system(),
+        "architecture": platform.machine(),
+        "cores": os.cpu_count() or 1,
+        "load_before": load,
     }
 
 
-def as_table(made: Sequence[Figure], *, rounds: int, quick: bool) -> str:
-    """Return the figures as aligned text, with what they depend on."""
-    head = ("", *CONTENDERS, "unit", "ratio", "spread", "target", "")
-    rows = [head, *[_row(one) for one in made]]
-    widths = [max(len(row[at]) for row in rows) for at in range(len(head))]
-    lines = [_line(row, widths) for row in rows]
-    lines.insert(1, "-" * len(lines[0]))
-    about = ", ".join(f"{name} {found}" for name, found in versions().items())
-    where = "{system} {architecture}, {cores} cores".format(**machine())
-    count = "1 round" if rounds == 1 else f"{rounds} rounds"
-    warning = ["", "A quick run: it shows that the benchmark runs. Do not quote its figures."] if quick else []
-    return "\n".join([*lines, "", NOTE, "", f"{count}; {where}; {about}", *warning])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """All that is told of one run.
+
+    Attributes:
+        figures: in the order in which they are shown.
+        rounds: every sample.
+        machine: as `machine` returned it before the first round.
+        quick: the turns were small and the samples short.
+    """
+
+    figures: Sequence[Figure]
+    rounds: Sequence[Samples]
+    machine: Mapping[str, Any]
+    quick: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as JSON values."""
+        return {
+            "versions": versions(),
+            "machine": dict(self.machine),
+            "quick": self.quick,
+            "figures": [one.to_dict() for one in self.figures],
+            "rounds": list(self.rounds),
+        }
+
+    def to_table(self) -> str:
+        """Return the figures as aligned text, with what they depend on."""
+        head = ("", *CONTENDERS, "unit", "ratio", "spread", "target", "")
+        rows = [head, *[_row(one) for one in self.figures]]
+        widths = [max(len(row[at]) for row in rows) for at in range(len(head))]
+        lines = [_line(row, widths) for row in rows]
+        lines.insert(1, "-" * max(len(line) for line in lines))
+        return "\n".join([*lines, "", NOTE, "", self._basis(), *self._warnings()])
+
+    def _basis(self) -> str:
+        count = "1 round" if len(self.rounds) == 1 else f"{len(self.rounds)} rounds"
+        where = "{system} {architecture}, {cores} cores, load before {load_before}".format(**self.machine)
+        return f"{count}; {where}; " + ", ".join(f"{name} {found}" for name, found in versions().items())
+
+    def _warnings(self) -> list[str]:
+        said = []
+        if (self.machine["load_before"] or 0) > self.machine["cores"] / 2:
+            said.append("The machine was busy: what is measured in wall time (x ideal) came out too long.")
+        if self.quick:
+            said.append("A quick run: it shows that the benchmark runs. Do not quote its figures.")
+        return ["", *said] if said else []
 
 
 def _row(one: Figure) -> tuple[str, ...]:

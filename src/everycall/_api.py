@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from everycall.core.policy import Limits
-from everycall.opening import plan_turn, require_limits, require_observers
+from everycall.opening import DEFAULT_LIMITS, plan_turn, require_limits, require_observers
 from everycall.ports import Dialect, Observer
 from everycall.registry import ToolRegistry
 from everycall.runtime import hidden_resources, refuse_runtime_limits, surroundings
@@ -75,8 +75,9 @@ def open_turn(
     from outside. The arguments and errors are those of `run_tool_calls`.
     """
     checked = require_limits(limits)
-    refuse_runtime_limits(checked)
-    told = require_observers(observers) if observers else ()
+    if checked is not DEFAULT_LIMITS:
+        refuse_runtime_limits(checked)
+    told = require_observers(observers) if observers != () else ()
     plan = plan_turn(
         assistant_msg,
         registry,

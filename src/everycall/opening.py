@@ -1,9 +1,9 @@
 """From what the caller passed to a plan: every argument is checked here, and nothing has run yet."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from everycall.core.calls import ParsedMessage
 from everycall.core.errors import UsageError
 from everycall.core.ids import assign_ids
 from everycall.core.policy import Limits, require_seconds
@@ -34,19 +34,20 @@ def plan_turn(
         UsageError: an argument is wrong.
         MessageError: the message or its list of calls cannot be read.
     """
-    _check_text("key", key)
-    _check_text("finish_reason", finish_reason)
+    if key is not None:
+        _require_text("key", key)
+    if finish_reason is not None:
+        _require_text("finish_reason", finish_reason)
     require_registry(registry)
-    seconds = require_seconds("turn_timeout", turn_timeout)
     chosen = chosen_dialect(dialect) or detect(message)
     parsed = chosen.parse(message, finish_reason=finish_reason)
-    calls = assign_ids(parsed.calls, chosen.id_rule, key) if parsed.calls else ()
+    calls = assign_ids(parsed.calls, chosen.id_rule, key)
     return TurnPlan(
-        dialect=chosen,
-        parsed=ParsedMessage(source=parsed.source, calls=calls, finish=parsed.finish, cut_off=parsed.cut_off),
-        plans=plan(calls, registry.tools, limits, cut_off=parsed.cut_off, close_names=registry.close_names),
-        options=TurnOptions(key=key, deps=deps, turn_timeout=seconds, limits=limits),
-        explain=registry.explain,
+        chosen,
+        parsed if calls is parsed.calls else replace(parsed, calls=calls),
+        plan(calls, registry.tools, limits, cut_off=parsed.cut_off, close_names=registry.close_names),
+        TurnOptions(key, deps, require_seconds("turn_timeout", turn_timeout), limits),
+        registry.explain,
     )
 
 
@@ -104,6 +105,6 @@ def require_observers(observers: object) -> tuple[Observer, ...]:
     return tuple(observers)
 
 
-def _check_text(name: str, value: object) -> None:
-    if value is not None and (not isinstance(value, str) or not value):
+def _require_text(name: str, value: object) -> None:
+    if not isinstance(value, str) or not value:
         raise UsageError(f"{name} must be text that is not empty, or None, not {value!r}")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Coroutine, Sequence
 from contextvars import Context
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from everycall.core.calls import ParsedMessage, ToolDefinition
 from everycall.core.events import Event
@@ -96,29 +96,25 @@ class HistoryDialect(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Returned:
+class Returned(NamedTuple):
     """An attempt ended with a value."""
 
     value: object
 
 
-@dataclass(frozen=True, slots=True)
-class Raised:
+class Raised(NamedTuple):
     """An attempt ended with an exception: the tool's own, or the cancellation it was asked to end with."""
 
     error: BaseException
 
 
-@dataclass(frozen=True, slots=True)
-class Stopped:
+class Stopped(NamedTuple):
     """An attempt was ended by force; *dropped* if it is never resumed again."""
 
     dropped: bool
 
 
-@dataclass(frozen=True, slots=True)
-class NotEntered:
+class NotEntered(NamedTuple):
     """An attempt ended before the tool's code was entered: it was stopped first."""
 
 
@@ -137,6 +133,10 @@ class Work(Protocol):
         Returns:
             False if the attempt was stopped before: then `invoke` must not be called, and the end is `NotEntered`.
         """
+        ...
+
+    def waits(self) -> None:
+        """Say that the tool's code waits for the first time: only from now on can it run out of time. On the loop."""
         ...
 
     def invoke(self) -> object:
@@ -180,6 +180,18 @@ class Executor(Protocol):
         ...
 
 
+class Signal(Protocol):
+    """Set once, by anyone on the loop; waited for by one."""
+
+    def set(self) -> None:
+        """Let the waiting side go on. Setting it again does nothing."""
+        ...
+
+    async def wait(self) -> None:
+        """Wait until it is set; a checkpoint in any case."""
+        ...
+
+
 class Backend(Executor, Protocol):
     """What the engine needs of an event loop; one object per loop. It is itself the executor of async tools."""
 
@@ -193,6 +205,10 @@ class Backend(Executor, Protocol):
 
     def post(self, callback: Callable[[], object]) -> bool:
         """Run *callback* on the loop, from any thread. Returns False if the loop is closed."""
+        ...
+
+    def signal(self) -> Signal:
+        """Return a new signal of this loop."""
         ...
 
     def spawn(self, function: Callable[[], Coroutine[Any, Any, None]]) -> None:

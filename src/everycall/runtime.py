@@ -191,7 +191,7 @@ def hidden_resources() -> Resources:
 def surroundings(resources: Resources, observers: tuple[Observer, ...]) -> Surroundings:
     """Return where a turn runs and who is told: the given observers, and the log."""
     routine = bool(observers) or _LOGGER.isEnabledFor(logging.DEBUG)
-    return Surroundings(resources=resources, observers=(*observers, _log), routine=routine)
+    return Surroundings(resources, (*observers, _log), routine)
 
 
 def _log(event: Event) -> None:

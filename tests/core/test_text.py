@@ -52,7 +52,9 @@ def test_cleaning_twice_changes_nothing_more(text):
 @pytest.mark.parametrize("unit", ["\x1b]", "\x1b[", "\x1b[1;", "\x1bP", "\x1b]x", "\x9d"])
 def test_unfinished_sequences_cost_linear_time(unit):
     text = unit * 100_000
-    assert len(clean(text)) <= len(text)  # a quadratic pattern would need hours; the time limit of the suite is the bound
+    assert len(clean(text)) <= len(
+        text
+    )  # a quadratic pattern would need hours; the time limit of the suite is the bound
 
 
 @given(st.text(st.characters(categories=["Cs", "Lo", "So"])))
@@ -90,7 +92,7 @@ def test_long_text_says_how_much_is_missing():
     assert text.endswith("... [9900 more characters]")
 
 
-class Refuses(Exception):
+class RefusingError(Exception):
     def __init__(self, failure):
         self.failure = failure
         self.calls = 0
@@ -102,19 +104,23 @@ class Refuses(Exception):
         return self.failure
 
 
-@pytest.mark.parametrize("failure", [ValueError, SystemExit, KeyboardInterrupt, GeneratorExit, RecursionError, MemoryError])
+@pytest.mark.parametrize(
+    "failure", [ValueError, SystemExit, KeyboardInterrupt, GeneratorExit, RecursionError, MemoryError]
+)
 def test_an_error_that_cannot_say_what_it_is_gets_its_types_name(failure):
-    error = Refuses(failure)
-    assert safe_text(error) == "Refuses"
+    error = RefusingError(failure)
+    assert safe_text(error) == "RefusingError"
     assert error.calls == 1
 
 
 @pytest.mark.parametrize("text", [5, b"bytes", None, ""])
 def test_an_error_without_text_gets_its_types_name(text):
-    assert safe_text(Refuses(text)) == "Refuses"
+    assert safe_text(RefusingError(text)) == "RefusingError"
 
 
 class Liar(str):
+    __slots__ = ()
+
     def __len__(self):
         return 0
 
@@ -126,7 +132,7 @@ class Liar(str):
 
 
 def test_a_text_that_lies_about_itself_is_read_past_its_lies():
-    assert safe_text(Refuses(Liar("the truth"))) == "the truth"
+    assert safe_text(RefusingError(Liar("the truth"))) == "the truth"
 
 
 def test_a_huge_text_costs_its_limit():

@@ -190,6 +190,14 @@ def test_an_anthropic_response_goes_back_as_role_and_content_alone():
     assert sent_back["content"] is sample["content"]
 
 
+def test_a_custom_call_without_a_name_keeps_its_input():
+    entry = {"id": "c", "type": "custom", "custom": {"name": None, "input": "print(1)"}}
+    sent_back = render("openai-chat", {"role": "assistant", "content": None, "tool_calls": [entry]}).assistant_message
+    assert sent_back["tool_calls"] == [
+        {"id": "c", "type": "custom", "custom": {"name": "unreadable_call", "input": "print(1)"}}
+    ]
+
+
 FLAGS = {
     "anthropic": lambda m: [block.get("is_error", False) for block in m[0]["content"]],
     "bedrock": lambda m: [block["toolResult"].get("status") == "error" for block in m[0]["content"]],

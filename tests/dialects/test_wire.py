@@ -167,6 +167,26 @@ def test_an_exchange_with_renamed_ids_is_accepted_too(name, shape, make):
     assert json.dumps(wire).count('"x1"') in ({0} if name == "ollama" else {2})  # one call and its result
 
 
+NAMELESS = (Call("x1", None, {"a": 1}), Call("x2", "f", {"a": 2}))
+
+
+def test_an_sdk_object_with_unreadable_calls_is_mended_so_that_its_client_takes_it():
+    from google.genai.types import GenerateContentResponse
+    from openai.types.chat import ChatCompletion
+
+    unchecked = ChatCompletion.construct(**response("openai-chat", NAMELESS))
+    unchecked.choices[0].message.tool_calls.append(None)
+    (assistant, *results) = sent("openai-chat", unchecked)
+    assert [one["tool_call_id"] for one in results] == [entry["id"] for entry in assistant["tool_calls"]]
+    names = [entry["function"]["name"] for entry in assistant["tool_calls"]]
+    assert names == ["unreadable_call", "f", "unreadable_call"]
+
+    (content, user) = sent("gemini", GenerateContentResponse.model_validate(response("gemini", NAMELESS)))
+    calls = [part["functionCall"]["name"] for part in content["parts"][1:]]
+    assert calls == [part["functionResponse"]["name"] for part in user["parts"]] == ["unreadable_call", "f"]
+    assert [part["thoughtSignature"] for part in content["parts"][1:]] == ["c2ln", "c2ln"]
+
+
 PARTS = (Text("see"), Image(data=PNG), File(data=b"%PDF\xff", media_type="application/pdf", name="r.pdf"))
 
 

@@ -68,7 +68,7 @@ def wire(dialect, events):
 
 
 def _args(call):
-    return {key: value for key, value in call.args}
+    return dict(call.args)
 
 
 def _with(key, value, fields):
@@ -199,7 +199,10 @@ def _bedrock(events):
     def result(group):
         return {
             "role": "user",
-            "content": [{"toolResult": _with("toolUseId", one.id, {"content": [{"text": one.text or "(no output)"}]})} for one in group],
+            "content": [
+                {"toolResult": _with("toolUseId", one.id, {"content": [{"text": one.text or "(no output)"}]})}
+                for one in group
+            ],
         }
 
     return _grouped(
@@ -268,26 +271,26 @@ def drop_result(events, place):
 
 
 def duplicate_result(events, place):
-    return events[: place + 1] + [events[place]] + events[place + 1 :]
+    return [*events[: place + 1], events[place], *events[place + 1 :]]
 
 
 def insert_user(events, place):
     """Put a user message right ahead of the result at *place*."""
-    return events[:place] + [User("Are you still there?")] + events[place:]
+    return [*events[:place], User("Are you still there?"), *events[place:]]
 
 
 def move_before_call(events, calls, place):
-    return events[:calls] + [events[place]] + events[calls:place] + events[place + 1 :]
+    return [*events[:calls], events[place], *events[calls:place], *events[place + 1 :]]
 
 
 def with_result_id(events, place, call_id):
-    return events[:place] + [replace(events[place], id=call_id)] + events[place + 1 :]
+    return [*events[:place], replace(events[place], id=call_id), *events[place + 1 :]]
 
 
 def with_call_id(events, place, number, call_id):
     calls = list(events[place].calls)
     calls[number] = replace(calls[number], id=call_id)
-    return events[:place] + [replace(events[place], calls=tuple(calls))] + events[place + 1 :]
+    return [*events[:place], replace(events[place], calls=tuple(calls)), *events[place + 1 :]]
 
 
 def swap_result_ids(events, one, other):

@@ -26,7 +26,10 @@ WITH_NAMES = ("openai-chat", "gemini", "ollama", "langchain")
 
 SEEN_OTHERWISE = {
     ("openai-responses", inserts_user): [set()],  # results may come at any later place
-    ("openai-responses", invents_call_ids): [{"orphan_result", "missing_result"}, {"duplicate_result", "missing_result"}],
+    ("openai-responses", invents_call_ids): [
+        {"orphan_result", "missing_result"},
+        {"duplicate_result", "missing_result"},
+    ],
     ("ollama", empties_result_id): [set()],  # ids are optional, and the SDK drops them
     ("ollama", loses_result_id): [set()],
 }

@@ -16,7 +16,9 @@ from everycall.history.scanning import scan_history
 from tests.history.conversations import DIALECTS, Call, Calls, Res, Say, User, texts, wire
 from tests.history.oracle import JUDGED, refusals
 
-IDS = st.sampled_from(["a", "b", "c", "d_1", "e-2", "call_f", "toolu_01", "a", "b", "", None, "a b", "ü|fc_1", "x" * 70])
+IDS = st.sampled_from(
+    ["a", "b", "c", "d_1", "e-2", "call_f", "toolu_01", "a", "b", "", None, "a b", "ü|fc_1", "x" * 70]
+)
 NAMES = st.sampled_from(["f", "g", "h"])
 WORDS = st.text(st.characters(categories=("L", "N", "P"), exclude_characters="\\'\""), min_size=1, max_size=6)
 
@@ -120,7 +122,9 @@ class TestEveryHistory:
         assert rewrite_ids(rewritten, dialect, target) == rewritten
         ids = [call.sent_id for item in scan_history(rewritten, dialect).items for call in item.calls]
         assert len(set(ids)) == len(ids)
-        assert all(call_id and call_id.isascii() and len(call_id) <= (9 if target == "strict9" else 40) for call_id in ids)
+        assert all(
+            call_id and call_id.isascii() and len(call_id) <= (9 if target == "strict9" else 40) for call_id in ids
+        )
 
 
 @pytest.mark.parametrize("dialect", JUDGED)

@@ -186,12 +186,12 @@ class TestMappings:
             ({"a": object()}, "cannot be written"),
             ({1: "a", "1": "b"}, "not text"),
             ({"a": {None: 1}}, "not text"),
-            ({"a": 10**5000}, "line 1"),
+            ({"a": 10**5000}, "number"),
         ],
     )
     def test_what_json_cannot_hold_is_refused(self, value, words):
         message = refused(value)
-        assert words in message or "cannot be written" in message
+        assert words in message
 
     def test_a_mapping_is_bounded_before_it_is_encoded(self):
         assert "too large" in refused({"a": ["x" * 100] * 100}, 5000)

@@ -130,6 +130,11 @@ def test_a_retry_of_its_own_needs_a_tool_that_is_safe_or_errors_that_say_so():
     assert tool_of(retry=declared).retry is declared
 
 
+def test_a_misspelled_option_is_refused_where_it_is_written():
+    with pytest.raises(UsageError, match="Did you mean timeout"):
+        ToolRegistry().tool(timout=3)
+
+
 def test_safe_to_repeat_is_read_only_or_idempotent():
     assert tool_of(read_only=True).safe_to_repeat
     assert tool_of(idempotent=True).safe_to_repeat

@@ -167,6 +167,7 @@ def test_near_names_are_few_and_cheap():
     assert len(registry.close_names("tool_9")) == 3
     assert len(registry.close_names("tool_9", limit=1)) == 1
     assert time.perf_counter() - start < 2
+    assert filled(*[f"tool_{number}" for number in range(500)], "zebra").close_names("zebra") == []
 
 
 def test_a_repr_is_short_and_says_what_matters():

@@ -1,6 +1,7 @@
 """The reference: anyio and pydantic as a careful user joins them.
 
-A task group, a deadline for each call, validated arguments. One failing tool still loses the results of all others, and a deadline raises instead of answering.
+A task group, a deadline for each call, validated arguments. One failing tool still loses the results of all others,
+and a deadline raises instead of answering.
 """
 
 import functools

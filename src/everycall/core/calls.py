@@ -10,7 +10,7 @@ class ToolCall:
 
     Attributes:
         position: index among the calls of the message, from 0.
-        call_id: the id in the exchange; `""` until ids have been assigned (`core.ids`).
+        call_id: the id in the exchange; until ids have been assigned (`core.ids`), the id as sent or `""`.
         sent_id: the id byte for byte as sent; None if it is missing or is not text.
         name: the tool's name as sent; `""` if it cannot be read.
         arguments: JSON text or a mapping, as sent; None if absent.

@@ -56,11 +56,12 @@ class Edit:
     """One change that `repair` made.
 
     Attributes:
-        position: index, in the history as given, of the message concerned; for an insertion, of the message with the call.
+        position: index of the message concerned, in the history as given; for an insertion, of the message with the
+            call.
         kind: one word of the closed set.
         call_id: the id concerned, as it is in the repaired history; for a dropped result, as it was.
         message: what was done and why, in one sentence.
-        dropped: the result that was taken out, as it was, so that nothing is lost; None for the other kinds.
+        dropped: the result as it was, where it was taken out or its content was replaced: nothing is lost.
     """
 
     position: int
@@ -121,6 +122,7 @@ class Message:
         calls: the calls that are ours to answer; `call_id` is set where it is to differ from `sent_id`.
         body: the parts of a message that holds, or may come to hold, results; empty for all others.
         changed: write the message anew, from *calls* or *body*.
+        proper: the message proper, where *source* is a shell around it; None where it is not.
     """
 
     source: object
@@ -128,6 +130,12 @@ class Message:
     calls: tuple[ToolCall, ...] = ()
     body: tuple[Result | Rest, ...] = ()
     changed: bool = False
+    proper: object = None
+
+    @property
+    def inner(self) -> object:
+        """The message proper, as the turn side of a dialect reads it."""
+        return self.source if self.proper is None else self.proper
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,9 +145,9 @@ class HistoryRules:
     Attributes:
         dialect: the dialect's name.
         errors: the provider's own words per kind of finding. Filled in: `{id}`, `{index}` (position of the message),
-            `{part}` (place of the result in it), `{call}` and `{behind_call}` (positions of the message with the call and
-            of the one after it). Further rows: `stray` (a result that directly follows no call), `no_id`, and
-            one per defect of a result's content.
+            `{part}` (place of the result in it), `{call}` and `{behind_call}` (positions of the message with the call
+            and of the one after it). Further rows: `stray` (a result that directly follows no call), `no_result_id`,
+            and one per defect of a result's content.
         positional: ids may be absent; such results pair by order.
         repeats_ids: where a call has an id its result must have it too, although both may do without.
         adjacent: results follow their call directly. If not, they may come at any later place.

@@ -139,7 +139,7 @@ WAIT_HEADERS: tuple[tuple[str, float], ...] = (
 
 _MAX_LINKS = 8
 _MAX_HEADERS = 256
-_NUMBER = re.compile(r"\d{1,15}(?:\.\d{1,9})?")
+_NUMBER = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,9})?")
 _READ_HEADERS = frozenset({"x-should-retry", *(name for name, _ in WAIT_HEADERS)})
 
 

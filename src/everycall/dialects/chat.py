@@ -96,7 +96,7 @@ def _read_entry(position: int, entry: Any) -> ToolCall:
     if isinstance(function, dict):  # the common case, at the speed of a dict
         name, arguments = function.get("name"), function.get("arguments")
         if isinstance(sent_id, str) and isinstance(name, str) and name and isinstance(arguments, str):
-            return ToolCall(position=position, sent_id=sent_id, name=name, arguments=arguments)
+            return ToolCall(position=position, sent_id=sent_id, name=name, arguments=arguments, call_id=sent_id)
         return read_call(position, sent_id=sent_id, name=name, arguments=arguments)
     if has_fields(function):
         name, arguments = read(function, "name"), read(function, "arguments")
@@ -117,6 +117,8 @@ def assistant_message(parsed: ParsedMessage, *, keep_missing_ids: bool = False, 
         text_arguments: arguments are JSON text; else objects. It matters only for what stands for an unreadable entry.
     """
     source = without_empty_keys(parsed.source)
+    if all([call.call_id == call.sent_id and call.defect is None for call in parsed.calls]):
+        return source
     if any(call.defect is not None for call in parsed.calls):
         source = plain(source)  # an SDK's message does not hold the dicts that stand for unreadable entries
     entries = call_entries(source)
@@ -138,17 +140,22 @@ def assistant_message(parsed: ParsedMessage, *, keep_missing_ids: bool = False, 
 
 def _stand_in(call: ToolCall, entry: object, new_id: str | None, *, text_arguments: bool) -> dict[str, Any]:
     """Return the least that a provider accepts for an entry that cannot be read; arguments that are text are kept."""
+    known = {} if new_id is None else {"id": new_id}
+    name = call.name or STAND_IN
+    if call.kind == "custom":
+        return {**known, "type": "custom", "custom": {"name": name, "input": read(read(entry, "custom"), "input")}}
     sent = read(read(entry, "function"), "arguments")
     arguments: object = sent if isinstance(sent, Mapping) else {}
     if text_arguments:
         arguments = sent if isinstance(sent, str) else json.dumps(arguments, default=str)
-    function = {"name": call.name or STAND_IN, "arguments": arguments}
-    return {"type": "function", "function": function} | ({} if new_id is None else {"id": new_id})
+    return {**known, "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
 def without_empty_keys(message: Any) -> Any:
     """Return a dict without the keys that say nothing, `content` excepted; anything else as it is."""
     if not isinstance(message, dict):
+        return message
+    if all([value or key == "content" for key, value in message.items()]):
         return message
     idle = [key for key, value in message.items() if value in SAYS_NOTHING and key != "content"]
     return {key: value for key, value in message.items() if key not in idle} if idle else message

@@ -32,14 +32,16 @@ def read(source: object, name: str) -> Any:
 
 def has(source: object, name: str) -> bool:
     """Return whether *source* has a field *name*, be it null."""
-    if isinstance(source, Mapping):
+    if isinstance(source, dict):
         return name in source
-    return not isinstance(source, _NO_FIELDS) and hasattr(source, name)
+    if isinstance(source, _NO_FIELDS):
+        return False
+    return name in source if isinstance(source, Mapping) else hasattr(source, name)
 
 
 def has_fields(source: object) -> bool:
     """Return whether *source* is a mapping or an object, rather than a text, a number or a list."""
-    return isinstance(source, Mapping) or not isinstance(source, _NO_FIELDS)
+    return isinstance(source, dict) or not isinstance(source, _NO_FIELDS)
 
 
 def is_list(source: object) -> bool:

@@ -53,6 +53,7 @@ def scan_blocks(
     roles: RoleTable,
     is_call: Callable[[object], bool],
     read_part: Callable[[object], Part],
+    *,
     field: str = "content",
 ) -> list[Message]:
     """Read a history in which results are parts of the user's message.
@@ -139,7 +140,7 @@ def with_new_ids(dialect: Dialect, item: Message) -> Any:
         )
         for call in calls
     ]
-    return dialect.render(replace(dialect.parse(item.source), calls=calls), answers).assistant_message
+    return dialect.render(replace(dialect.parse(item.inner), calls=calls), answers).assistant_message
 
 
 def write_chat(items: Iterable[Message], dialect: Dialect, write_result: Callable[[Result], object]) -> list[object]:
@@ -162,6 +163,7 @@ def write_blocks(
     dialect: Dialect,
     write_result: Callable[[Result], object],
     write_text: Callable[[str], object],
+    *,
     field: str = "content",
 ) -> list[object]:
     """Write a history in which results are parts of the user's message.

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import get_args
 
-from everycall.core.calls import ToolCall
 from everycall.core.history import Finding, FindingKind, HistoryRules
 from everycall.core.outcomes import bounded
-from everycall.history.pairing import Pairing, Placed, Slot, Turn, pair, same_tool
+from everycall.history.pairing import Pairing, pair
 from everycall.history.scanning import Scanned, scan_history
+from everycall.history.turns import Placed, Slot, Turn, same_tool
 
 SENTENCES: Mapping[str, str] = {
     "missing_result": "The call {id} of {name} has no result.",
@@ -18,14 +18,15 @@ SENTENCES: Mapping[str, str] = {
     "interleaved_message": "This stands between the call {id} of {name} and its result.",
     "result_before_call": "The result {id} stands before its call.",
     "invalid_id": "The id {id} is not one that {dialect} takes.",
-    "no_id": "The {what} of {name} has no id.",
+    "no_call_id": "The call of {name} has no id.",
+    "no_result_id": "The result of {name} has no id.",
     "extra_id": "The result has the id {id}, its call has none.",
     "mismatched_name": "The result {id} is given as one of {got}, but its call is one of {name}.",
     "wrong_place": "The result of {got} stands where that of {name} belongs: without ids, order pairs them.",
     "split_results": "The results of one turn stand in several messages; {dialect} wants them in one.",
     "invalid_content": "The result {id} {defect}.",
 }
-"""What a finding says; `no_id`, `extra_id` and `wrong_place` are further sentences of `invalid_id` and `mismatched_name`."""
+"""What a finding says. Rows that are no kind are further sentences: of `invalid_id`, and of `mismatched_name`."""
 
 _ORDER = {kind: rank for rank, kind in enumerate(get_args(FindingKind))}
 
@@ -119,14 +120,14 @@ class _Finder:
             return
         if placed.position < slot.turn.first:
             yield self._about_result("result_before_call", placed)
-        elif self._rules.adjacent and not (placed.in_block and placed.turn is slot.turn):
+        elif self._pairing.is_displaced(placed, slot):
             yield from self._of_displaced(slot, placed)
         if not same_tool(placed, slot.call) or self._is_of_other_call(placed):
             yield self._about_result("mismatched_name", placed)
         elif result.call_id and not slot.call.sent_id and self._rules.positional:
             yield self._about_result("invalid_id", placed, sentence="extra_id")
         elif not result.call_id and self._rules.result_needs_id(slot.call):
-            yield self._finding("invalid_id", placed.position, slot, sentence="no_id", what="result")
+            yield self._finding("invalid_id", placed.position, slot, sentence="no_result_id")
         if result.defect is not None:
             yield self._about_result("invalid_content", placed, defect=result.defect)
 
@@ -137,7 +138,7 @@ class _Finder:
         if slot.call.sent_id:
             yield self._finding("invalid_id", slot.position, slot)
         elif self._rules.call_needs_id(slot.call):
-            yield self._finding("invalid_id", slot.position, slot, sentence="no_id", what="call")
+            yield self._finding("invalid_id", slot.position, slot, sentence="no_call_id")
 
     def _of_order(self, turn: Turn) -> Iterator[Finding]:
         block = [placed for placed in turn.block if placed.slot is not None]

@@ -39,9 +39,9 @@ _MOST_PARTS = 32
 def detect_history(messages: Sequence[object]) -> str:
     """Return the name of the dialect that *messages* are in; `openai-chat` if nothing tells."""
     for message in messages:
-        reader = message.get if isinstance(message, dict) else _reader(message)
+        get = message.get if isinstance(message, dict) else _reader(message)
         for looks in _EVIDENCE:
-            found = looks(message, reader)
+            found = looks(message, get)
             if found is not None:
                 return found
     return "openai-chat"
@@ -73,7 +73,7 @@ def _by_parts(_message: object, get: _Read) -> str | None:
     return "gemini" if is_list(get("parts")) else None
 
 
-def _by_calls(message: object, get: _Read) -> str | None:
+def _by_calls(_message: object, get: _Read) -> str | None:
     """By the entries of `tool_calls`, where they are not those of OpenAI Chat; by Cohere's and Ollama's own fields."""
     if get("tool_plan") is not None:
         return "cohere"

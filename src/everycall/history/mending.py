@@ -13,8 +13,9 @@ from everycall.core.history import Edit, EditKind, HistoryRules, Result
 from everycall.core.ids import IdRule, assign_ids
 from everycall.core.outcomes import ToolResult
 from everycall.history.check import out_of_order, shown
-from everycall.history.pairing import Placed, Slot, Turn
+from everycall.history.pairing import Pairing
 from everycall.history.placeholder import placeholder
+from everycall.history.turns import Placed, Slot, Turn
 
 KnownResults = Mapping[str, str | ToolResult]
 """Real results by call id, for calls whose results are missing from the history."""
@@ -29,7 +30,8 @@ SENTENCES: Mapping[str, str] = {
     "duplicate": "The call that the result {id} names has a result already: this one was taken out.",
     "call_id": "The id {old} became {id}, on the call and on its result.",
     "result_id": "The id {old} of the result became {id}, that of its call.",
-    "name": "The name {old} of the result became {name}, that of its call.",
+    "name": "The name {old} of the result became {new}, that of its call.",
+    "kind": "The result answered a call of the kind {old}; it became one of the kind {new}, as its call is.",
     "content": "The result {id} {defect}: text was put in its place.",
 }
 
@@ -42,7 +44,7 @@ class Mended:
         calls: per slot the call with the id it is to have; None if no id changes.
         answers: per slot the result as it is to be; None for a call that stays open, or whose result has to be made.
         made: slots whose results have to be made, with what they are to say.
-        block: results that are to stand directly behind the calls, by index of their slots; None to leave the block alone.
+        block: results that are to stand directly behind the calls, by index of their slots; None: they stay.
         edits: what changes, in words.
     """
 
@@ -62,23 +64,23 @@ def edit(
     return Edit(position=position, kind=kind, call_id=call_id or "", message=text, dropped=dropped)
 
 
-def mend(turn: Turn, rules: HistoryRules, id_rule: IdRule, known: dict[str, str | ToolResult]) -> Mended:
+def mend(turn: Turn, pairing: Pairing, id_rule: IdRule, known: dict[str, str | ToolResult]) -> Mended:
     """Decide what becomes of *turn*.
 
     Args:
-        turn: a turn whose results have been paired.
-        rules: what the provider demands.
+        turn: one of the turns of *pairing*.
+        pairing: the whole history, paired.
         id_rule: what it takes as an id.
         known: real results by id; one that is used is taken out.
     """
-    mended = Mended()
+    mended, rules = Mended(), pairing.rules
     _decide_ids(turn, rules, id_rule, mended)
     for index, slot in enumerate(turn.slots):
         call = mended.calls[index] if mended.calls is not None else slot.call
         mended.answers.append(_decide_answer(slot, call, rules, mended))
         if slot.answer is None and not slot.call.may_stay_open:
             mended.made[index] = _make(slot, call, known, mended)
-    _decide_block(turn, rules, mended)
+    _decide_block(turn, pairing, mended)
     return mended
 
 
@@ -88,8 +90,8 @@ def _decide_ids(turn: Turn, rules: HistoryRules, id_rule: IdRule, mended: Mended
     whole = len(present) == len(sent) or not any(rules.call_needs_id(s.call) for s in turn.slots if not s.call.sent_id)
     if whole and len(set(present)) == len(present) and all(id_rule.accepts(one) for one in present):
         return
-    calls = [replace(slot.call, position=index, sent_id=_best_id(slot, sent)) for index, slot in enumerate(turn.slots)]
-    assigned = assign_ids(calls, id_rule, f"turn {turn.number}")
+    best = [replace(slot.call, position=index, sent_id=_best_id(slot, sent)) for index, slot in enumerate(turn.slots)]
+    assigned = assign_ids(tuple(best), id_rule, f"turn {turn.number}")
     mended.calls = []
     for slot, new in zip(turn.slots, assigned, strict=True):
         keeps = not slot.call.sent_id and not rules.call_needs_id(slot.call)
@@ -121,13 +123,14 @@ def _decide_answer(slot: Slot, call: ToolCall, rules: HistoryRules, mended: Mend
             old = result.call_id or ""
             mended.edits.append(edit("rewritten", "result_id", placed.position, wanted, old=old))
         result = replace(result, call_id=wanted, changed=True)
-    if result.name not in (None, call.name) or result.kind not in (None, call.kind):
-        old = result.name if result.name not in (None, call.name) else result.kind
-        new = call.name if result.name not in (None, call.name) else call.kind
-        mended.edits.append(edit("rewritten", "name", placed.position, wanted, old=old or "", name=new))
-        result = replace(result, name=result.name and call.name, kind=result.kind and call.kind, changed=True)
+    for field_name in ("name", "kind"):
+        old, right = getattr(result, field_name), getattr(call, field_name)
+        if old is not None and old != right:
+            mended.edits.append(edit("rewritten", field_name, placed.position, wanted, old=old, new=right))
+            result = replace(result, changed=True, **{field_name: right})
     if result.defect is not None:
-        mended.edits.append(edit("rewritten", "content", placed.position, wanted, defect=result.defect))
+        before = placed.result.source
+        mended.edits.append(edit("rewritten", "content", placed.position, wanted, dropped=before, defect=result.defect))
         result = replace(result, defect=None, changed=True)
     return result
 
@@ -165,31 +168,29 @@ def require_results(results: Mapping[str, str | ToolResult] | None) -> dict[str,
     return dict(results)
 
 
-def stands_right(placed: Placed, slot: Slot, rules: HistoryRules) -> bool:
+def stands_right(placed: Placed, slot: Slot, pairing: Pairing) -> bool:
     """Whether a result may stay where it is, as far as its place is concerned."""
-    if not rules.adjacent:
-        return placed.position > slot.position
-    if not placed.in_block or placed.turn is not slot.turn:
+    if placed.position < slot.position or pairing.is_displaced(placed, slot):
         return False
-    return not rules.one_message or placed.position == slot.turn.block[0].position
+    return not pairing.rules.one_message or placed.position == slot.turn.block[0].position
 
 
-def _decide_block(turn: Turn, rules: HistoryRules, mended: Mended) -> None:
+def _decide_block(turn: Turn, pairing: Pairing, mended: Mended) -> None:
     """Decide which results are to stand directly behind the calls, and in which order, if that is to change at all."""
     place = {id(slot): index for index, slot in enumerate(turn.slots)}
     standing = [
         place[id(placed.slot)]
         for placed in turn.block
-        if placed.slot is not None and placed.slot.turn is turn and stands_right(placed, placed.slot, rules)
+        if placed.slot is not None and placed.slot.turn is turn and stands_right(placed, placed.slot, pairing)
     ]
     added = list(mended.made)
     for index, slot in enumerate(turn.slots):
-        if slot.answer is not None and not stands_right(slot.answer, slot, rules):
+        if slot.answer is not None and not stands_right(slot.answer, slot, pairing):
             same_block = slot.answer.in_block and slot.answer.turn is turn
             sentence = "joined" if same_block else "moved"
             mended.edits.append(edit("moved", sentence, slot.answer.position, slot.answer.result.call_id))
             added.append(index)
-    by_order = rules.positional and any(not _has_id(turn, index) for index in standing)
+    by_order = pairing.rules.positional and any(not _has_id(turn, index) for index in standing)
     if not added and not (by_order and out_of_order(turn) is not None):
         return
     ordered = sorted(standing)
@@ -210,7 +211,7 @@ def _reordered(slot: Slot) -> Edit:
 
 
 def taken(turns: Sequence[tuple[Turn, Mended]]) -> set[int]:
-    """Return the identities of the placed results that leave their places: they will stand in a block that is made anew."""
+    """Return the identities of the placed results that leave their places, for a block that is made anew."""
     leaving: set[int] = set()
     for turn, mended in turns:
         if mended.block is not None:

@@ -13,8 +13,9 @@ from everycall.core.calls import ToolCall
 from everycall.core.history import Edit, HistoryRules, Message, Repair, Rest, Result
 from everycall.core.outcomes import ToolResult
 from everycall.history.mending import KnownResults, Mended, edit, mend, real_result, require_results, taken
-from everycall.history.pairing import Pairing, Placed, Turn, pair
+from everycall.history.pairing import Pairing, pair
 from everycall.history.scanning import Scanned, scan_history
+from everycall.history.turns import Placed, Turn
 
 REMOVED = "(A tool result that answered no call was taken out here.)"
 """Stands in a user message that held nothing else, where the provider refuses two messages of the model in a row."""
@@ -52,7 +53,7 @@ def repair(messages: object, dialect: str | None = None, *, results: KnownResult
     known = require_results(results)
     scanned = scan_history(messages, dialect)
     pairing = pair(scanned.items, scanned.history.RULES)
-    mended = [mend(turn, scanned.history.RULES, scanned.id_rule, known) for turn in reversed(pairing.turns)][::-1]
+    mended = [mend(turn, pairing, scanned.id_rule, known) for turn in reversed(pairing.turns)][::-1]
     edits = [one for turn in mended for one in turn.edits] + list(_drops(pairing))
     if not edits:
         return Repair(messages=[item.source for item in scanned.items])
@@ -69,6 +70,13 @@ def _drops(pairing: Pairing) -> Iterator[Edit]:
             yield edit("dropped", sentence, placed.position, result.call_id, dropped=result.source)
 
 
+def _anchor(turn: Turn) -> int:
+    """Return the position behind which the results of *turn* are to stand."""
+    return (
+        turn.last if turn.block else turn.slots[-1].position
+    )  # words of the model behind its calls are the next turn's
+
+
 class _Builder:
     """Carries out what was decided: one walk over the old items, which makes the list of the new ones."""
 
@@ -78,7 +86,7 @@ class _Builder:
         self._placed = {(placed.position, placed.entry): placed for placed in pairing.results}
         turns = list(zip(pairing.turns, mended, strict=True))
         self._leaving = taken(turns)
-        self._behind = {turn.last: self._block(turn, one) for turn, one in turns if one.block is not None}
+        self._behind = {_anchor(turn): self._block(turn, one) for turn, one in turns if one.block is not None}
         self._answers = {
             id(slot.answer): answer
             for turn, one in turns
@@ -173,7 +181,7 @@ class _Builder:
         return made
 
     def _render(self, position: int, calls: Sequence[ToolCall], results: Sequence[ToolResult | None]) -> list[Result]:
-        parsed = self._scanned.dialect.parse(self._scanned.items[position].source)
+        parsed = self._scanned.dialect.parse(self._scanned.items[position].inner)
         named = tuple(call if call.call_id else replace(call, call_id=call.sent_id or "") for call in calls)
         answers = [
             result or real_result(call.call_id, call.name, "-") for call, result in zip(named, results, strict=True)

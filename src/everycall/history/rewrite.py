@@ -1,7 +1,7 @@
 """Makes the ids of one provider's history fit another provider, on both sides of every exchange.
 
-An id that fits and is used once stays. Everything else is hashed, never cut and never mended character by character: two
-ids must not become one (research: protocols, 13, has the collisions that this has cost others).
+An id that fits and is used once stays. Everything else is hashed, never cut and never mended character by character:
+two ids must not become one (research: protocols, 13, has the collisions that this has cost others).
 """
 
 import re
@@ -40,8 +40,8 @@ def rewrite_ids(messages: object, dialect: str | None, target: str) -> list[obje
             is to go: a dialect's name, or `mistral`.
 
     Returns:
-        A new list; messages whose ids fit are the same objects. Every call has an id of its own in the whole history, so
-        that an id that came again in a later turn is replaced there. The same history gives the same ids.
+        A new list; messages whose ids fit are the same objects. Every call has an id of its own in the whole history:
+        an id that came again in a later turn is replaced there. The same history gives the same ids.
 
     Raises:
         MessageError: *messages* cannot be read as a history.
@@ -108,7 +108,7 @@ def _without_companion(sent: str) -> str:
     return sent
 
 
-def _with_ids(item: Message, position: int, chosen: _Chooser, absent_stay: bool) -> Message:  # noqa: FBT001
+def _with_ids(item: Message, position: int, chosen: _Chooser, absent_stay: bool) -> Message:
     """Return *item* under its new ids; the same object if they are the old ones, or if absent ids may stay absent."""
     if item.calls:
         calls = tuple(

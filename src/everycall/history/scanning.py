@@ -20,7 +20,7 @@ MAX_DEPTH = 64
 """Levels of lists and objects within one message; the same bound as for the arguments of a call (design, section 5)."""
 MAX_CHARACTERS = 32 * 1024 * 1024
 """Characters of all texts of one history: the largest request that Anthropic takes is 32 MB, others take less."""
-MAX_VALUES = 4_000_000
+MAX_VALUES = 10_000_000
 """Lists, objects and texts of one history: a history can be small and yet refer to one part many times over."""
 
 

@@ -27,7 +27,8 @@ _OPENING_FENCE = re.compile(r"```[A-Za-z0-9_+-]{0,20}[ \t]*(?:\r?\n|(?=\{))")
 _MAX_SHOWN = 64  # characters of a key that an error message repeats
 
 # A number is finite when fewer than 100 digits stand before its point and its exponent has at most two: 1e100 * 1e99 is
-# far below the largest float. Whatever these two find is looked at exactly. The lookbehind keeps the second one linear.
+# far below the largest float. Whatever these two find is looked at exactly. With the lookbehind each run of
+# digits is looked at once.
 _LONG_EXPONENT = re.compile(r"[eE]\+?[0-9]{3}")
 _LONG_NUMBER = re.compile(r"(?<![0-9])[0-9]{100}")
 
@@ -110,9 +111,9 @@ def _read_text(text: str, *, wrapped: bool = True) -> ReadArguments:
     if not isinstance(value, dict):
         raise ArgumentsRefused(_not_an_object(value))
     # Every key is followed by one colon, so as many colons as top-level keys means: no key twice, no inner objects.
-    brackets = text.count("{") + text.count("[")
-    if brackets > MAX_DEPTH or text.count(":") != len(value) or _may_overflow(text):
-        _check_exactly(text, value, deep=brackets > MAX_DEPTH)
+    deep = len(text) > MAX_DEPTH and text.count("{") + text.count("[") > MAX_DEPTH
+    if deep or text.count(":") != len(value) or _may_overflow(text):
+        _check_exactly(text, value, deep=deep)
     return ReadArguments(text)
 
 

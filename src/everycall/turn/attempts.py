@@ -19,6 +19,7 @@ import anyio
 from everycall.core.events import ProgressReported
 from everycall.core.outcomes import Code
 from everycall.ports import AttemptEnd, Executor, NotEntered, Raised, Returned, Running
+from everycall.registry.arguments import read_arguments
 from everycall.registry.context import ToolContext
 from everycall.registry.tool import Bound, Tool
 from everycall.turn.timers import NEVER
@@ -92,7 +93,8 @@ class Attempt:
         resources = self._supervisor.resources
         if self.holds_thread and not self.slot.tool.middleware:
             self.running = resources.executors[self.slot.tool.executor].start(self, self.report)
-            self._supervisor.arm(self)  # a thread may not touch the heap: the clock starts as the work is handed over
+            self._supervisor.start_clock(self)  # not by the thread: it may not touch the heap
+            self._supervisor.watch(self)
         else:
             self.running = resources.backend.start(self, self.report)
 
@@ -103,9 +105,12 @@ class Attempt:
             if self.stop_code is not None:
                 return False
             self.entered = True
-        if self.deadline is NEVER and (not self.holds_thread or self.slot.tool.middleware):
-            self._supervisor.arm(self)
+        if not self.holds_thread or self.slot.tool.middleware:
+            self._supervisor.start_clock(self)
         return True
+
+    def waits(self) -> None:
+        self._supervisor.watch(self)
 
     def invoke(self) -> object:
         tool = self.slot.tool
@@ -180,7 +185,7 @@ class Attempt:
             return await self._innermost(bound, context if tool.wants_context else None)
 
         async def proceed(arguments: Mapping[str, Any] | None = None) -> object:
-            inner = bound if arguments is None else tool.bind(_as_json(arguments))
+            inner = bound if arguments is None else tool.bind(self._read_again(arguments))
             return await self._layer(middleware[1:], inner, context)
 
         call = MiddlewareCall(
@@ -192,6 +197,11 @@ class Attempt:
             context=context,
         )
         return await middleware[0](call, proceed)
+
+    def _read_again(self, arguments: Mapping[str, Any]) -> str:
+        """Return arguments that a middleware changed as strict JSON: they are trusted no more than the model's."""
+        limit = self._supervisor.options.limits.argument_bytes
+        return read_arguments(dict(arguments), max_bytes=limit).text
 
     async def _innermost(self, bound: Bound, context: ToolContext[Any] | None) -> object:
         tool = self.slot.tool
@@ -217,6 +227,9 @@ class _Inner:
 
     def enter(self) -> bool:
         return self.attempt.stop_code is None
+
+    def waits(self) -> None:
+        """Its attempt is watched already."""
 
     def refused(self) -> None:
         self.attempt.refused()
@@ -245,12 +258,6 @@ async def _run_elsewhere(executor: Executor, work: _Inner) -> object:
         case NotEntered():
             await anyio.lowlevel.checkpoint()  # raises: the attempt was stopped
     raise RuntimeError("the call was stopped before its code was entered")
-
-
-def _as_json(arguments: Mapping[str, Any]) -> str:
-    from pydantic_core import to_json
-
-    return to_json(dict(arguments)).decode()
 
 
 def idempotency_key(turn_key: str, position: int, tool_name: str, arguments: str) -> str:

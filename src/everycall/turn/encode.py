@@ -12,8 +12,7 @@
 The common results, short text and small plain dicts and lists, take a short way. It gives the same bytes as the walk.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from everycall.core.content import Content
 from everycall.core.failures import message_for_model
@@ -31,8 +30,7 @@ _FEW = 1024
 """Values that the short way looks at before the walk takes over."""
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
+class Encoded(NamedTuple):
     """What a model reads of a value.
 
     Attributes:
@@ -65,8 +63,7 @@ def encode_value(value: object, max_bytes: int) -> Encoded:
         refused = refusal
     except BaseException as error:  # noqa: BLE001 -- foreign code: its exception is the value's fault, not the call's
         refused = CannotEncode(f"reading it ({type_name(value)}) raised {message_for_model(error)}")
-    # Raised here and bare, so that no context and no frame keeps the value alive.
-    refused.__context__ = refused.__cause__ = None
+    # Raised here and bare, so that no context and no frame of the walk keeps the value alive.
     raise refused.with_traceback(None)
 
 

@@ -31,8 +31,8 @@ from everycall.core.text import name_of, type_name
 from everycall.turn.refusal import CannotEncode
 from everycall.turn.sink import HARD_CAP, too_big
 
-MAX_NODES = 1_000_000
-"""Values of one result that are visited one by one; each costs about a microsecond."""
+MAX_NODES = 250_000
+"""Values of one result that are visited one by one: a microsecond each, five for a dataclass, while the loop waits."""
 MAX_SORTED = 100_000
 """Members of the largest set that is put in order."""
 
@@ -117,10 +117,20 @@ def weigh(model: object) -> None:
             raise CannotEncode("it is a model that holds an iterator. Give the field a list")
         elif issubclass(kind, BaseModel) or hasattr(kind, "__dataclass_fields__"):
             inner = chain(_held(value, "__dict__"), _held(value, "__pydantic_extra__"))
-        pending.extend(islice(inner, MAX_NODES))
+        pending.extend(islice(inner, MAX_NODES + 1))
         nodes += 1
-        if nodes + len(pending) > MAX_NODES or size > HARD_CAP:
+        if nodes + len(pending) > MAX_NODES:
+            raise too_many()
+        if size > HARD_CAP:
             raise too_big()
+
+
+def too_many() -> CannotEncode:
+    """Return the refusal of a value that holds more values than are visited."""
+    return CannotEncode(
+        f"it holds more than {MAX_NODES:,} values that must be read one by one. "
+        "Return fewer, or a summary and where the rest can be read"
+    )
 
 
 def _held(value: object, name: str) -> Iterable[object]:

@@ -1,7 +1,7 @@
 """Every refusal is decided here, before anything runs. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from everycall.core.calls import ToolCall
 from everycall.core.outcomes import Code
@@ -11,8 +11,7 @@ from everycall.registry.arguments import ArgumentsRefused, read_arguments
 from everycall.registry.tool import Bound, Tool
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(NamedTuple):
     """A call that may run: its tool is known and its arguments are valid.
 
     Attributes:
@@ -30,8 +29,7 @@ class Planned:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(NamedTuple):
     """A call that is answered without being run, and the reason for the model."""
 
     call: ToolCall
@@ -39,8 +37,7 @@ class Rejected:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Echo:
+class Echo(NamedTuple):
     """A call that repeats the one at position *of*: same id, same name, same arguments. It gets that one's outcome."""
 
     call: ToolCall
@@ -48,6 +45,9 @@ class Echo:
 
 
 Plan = Planned | Rejected | Echo
+
+MAX_NAME_SEARCHES = 20
+"""Unknown tools of one message for which near names are looked up: a search through a large registry takes milliseconds."""
 
 CUT_OFF = "The message was cut off before it was complete, so none of its calls was run. Send them again."
 """Why a call of a truncated message is not run: a client may have completed its arguments by guessing."""
@@ -77,25 +77,25 @@ def plan(
         return [Rejected(call, "unfinished_message", CUT_OFF) for call in calls]
     echoes = _echoes(calls)
     plans: list[Plan] = []
+    searches = MAX_NAME_SEARCHES
     for call in calls:
         if call.position in echoes:
             plans.append(Echo(call, echoes[call.position]))
         elif call.position >= limits.calls:
             message = f"This message has more than {limits.calls} calls; the rest was not run. Send fewer at a time."
             plans.append(Rejected(call, "limit", message))
+        elif call.name in tools or call.defect is not None:
+            plans.append(_plan_one(call, tools, limits))
         else:
-            plans.append(_plan_one(call, tools, limits, close_names))
+            searches -= 1
+            plans.append(Rejected(call, "unknown_tool", _unknown(call.name, close_names(call.name) if searches >= 0 else ())))
     return plans
 
 
-def _plan_one(
-    call: ToolCall, tools: Mapping[str, Tool], limits: Limits, close_names: Callable[[str], Sequence[str]]
-) -> Planned | Rejected:
+def _plan_one(call: ToolCall, tools: Mapping[str, Tool], limits: Limits) -> Planned | Rejected:
     if call.defect is not None:
         return Rejected(call, "invalid_arguments", call.defect)
-    tool = tools.get(call.name)
-    if tool is None:
-        return Rejected(call, "unknown_tool", _unknown(call.name, close_names(call.name)))
+    tool = tools[call.name]
     try:
         text, notes = read_arguments(call.arguments, max_bytes=limits.argument_bytes)
         return Planned(call, tool, text, tool.bind(text), notes)
@@ -113,7 +113,7 @@ def _echoes(calls: Sequence[ToolCall]) -> dict[int, int]:
 
     A repeated id alone is not enough: weak models reuse ids for different calls. An absent id never makes an echo.
     """
-    if len({call.sent_id for call in calls}) == len(calls):
+    if len(calls) < 2 or len({call.sent_id for call in calls}) == len(calls):
         return {}
     first: dict[tuple[str, str, str], int] = {}
     echoes: dict[int, int] = {}

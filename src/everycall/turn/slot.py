@@ -1,7 +1,6 @@
 """What is known of one planned call until it is sealed, and what the caller asked of the turn."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from everycall.core.policy import Limits
 from everycall.turn.gates import Gate, Waiter
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
     from everycall.turn.attempts import Attempt
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TurnOptions:
+class TurnOptions(NamedTuple):
     """What the caller asked of one turn.
 
     Attributes:

@@ -19,11 +19,11 @@ import sys
 import types
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from typing import Any
+from typing import Any, cast
 
 import anyio
 
-from everycall.ports import AttemptEnd, NotEntered, Raised, Returned, Running, Stopped, Work
+from everycall.ports import AttemptEnd, NotEntered, Raised, Returned, Running, Signal, Stopped, Work
 
 REFUSALS = 100
 """Swallowed cancellations after which a tool is stopped by force (reliability research, X.2)."""
@@ -45,15 +45,27 @@ class _Dropped(BaseException):
 class _RootTask:
     """What both backends share: the body of a root task and the bookkeeping of refusals."""
 
-    __slots__ = ("_abandoned", "_force", "_refusals", "_report", "_scope", "_stopping", "_throws", "_work")
+    __slots__ = (
+        "_abandoned",
+        "_force",
+        "_new_scope",
+        "_refusals",
+        "_report",
+        "_scope",
+        "_stopping",
+        "_throws",
+        "_waited",
+        "_work",
+    )
 
-    def __init__(self, work: Work, report: Report) -> None:
+    def __init__(self, work: Work, report: Report, new_scope: Callable[[], anyio.CancelScope]) -> None:
         self._work = work
         self._report = report
         self._scope: anyio.CancelScope | None = (
             None  # made inside the task: here there may be none, and anyio wants one
         )
-        self._stopping = self._abandoned = self._force = False
+        self._new_scope = new_scope
+        self._stopping = self._abandoned = self._force = self._waited = False
         self._refusals = self._throws = 0
 
     def stop(self) -> None:
@@ -74,7 +86,7 @@ class _RootTask:
 
     async def body(self) -> None:
         """Run the tool and report how it ended. Never raises."""
-        self._scope = scope = anyio.CancelScope()
+        self._scope = scope = self._new_scope()
         scope.__enter__()
         end = await self._attempt()
         if not (isinstance(end, Stopped) and end.dropped):  # a dropped tool's own scopes are open for ever inside ours
@@ -156,8 +168,9 @@ def _close(coroutine: Coroutine[Any, Any, object], *, refused: bool) -> None:
 class _AsyncioRootTask(_RootTask):
     __slots__ = ("task",)
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, work: Work, report: Report) -> None:
-        super().__init__(work, report)
+    def __init__(self, new_scope: Callable[[], anyio.CancelScope], work: Work, report: Report) -> None:
+        super().__init__(work, report, new_scope)
+        loop = asyncio.get_running_loop()
         self.task: asyncio.Task[None] = loop.create_task(self.body(), context=work.context)
 
     def kill(self) -> None:
@@ -180,6 +193,9 @@ class _AsyncioRootTask(_RootTask):
                 error = self._next_throw(coroutine)
                 continue
             error = None
+            if not self._waited:
+                self._waited = True
+                self._work.waits()
             try:
                 yield trap
             except GeneratorExit:
@@ -196,6 +212,22 @@ class _AsyncioRootTask(_RootTask):
             trap.cancel()
 
 
+class _AsyncioSignal:
+    """A bare future: an asyncio.Event costs as much as the root task it waits for."""
+
+    __slots__ = ("_future",)
+
+    def __init__(self) -> None:
+        self._future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def set(self) -> None:
+        if not self._future.done():
+            self._future.set_result(None)
+
+    async def wait(self) -> None:
+        await self._future
+
+
 class AsyncioBackend:
     """The running asyncio loop, as the engine sees it. It is also the executor `task`."""
 
@@ -204,6 +236,7 @@ class AsyncioBackend:
 
     def __init__(self) -> None:
         self._loop = weakref.ref(asyncio.get_running_loop())  # what belongs to a loop must not keep it alive
+        self._new_scope = type(anyio.CancelScope())  # this loop's own class: no look-up for every attempt
         self._spawned: set[asyncio.Task[None]] = set()
 
     def now(self) -> float:
@@ -223,7 +256,11 @@ class AsyncioBackend:
 
     def start(self, work: Work, report: Report) -> Running:
         """Start an attempt as a root task."""
-        return _AsyncioRootTask(asyncio.get_running_loop(), work, report)
+        return _AsyncioRootTask(self._new_scope, work, report)
+
+    def signal(self) -> Signal:
+        """Return a new signal of this loop."""
+        return _AsyncioSignal()
 
     def spawn(self, function: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Start *function*, which must not raise, as a root task of this library's own."""
@@ -238,8 +275,8 @@ class AsyncioBackend:
 class _TrioRootTask(_RootTask):
     __slots__ = ("_abort", "_aborted", "_delivered", "task")
 
-    def __init__(self, work: Work, report: Report) -> None:
-        super().__init__(work, report)
+    def __init__(self, new_scope: Callable[[], anyio.CancelScope], work: Work, report: Report) -> None:
+        super().__init__(work, report, new_scope)
         self._delivered = False
         self._abort: Callable[[Any], Any] | None = None  # what ends the tool's present wait, if that was not tried yet
         self._aborted = False
@@ -300,6 +337,9 @@ class _TrioRootTask(_RootTask):
                 throw = self._next_throw(coroutine)
                 continue
             throw = None
+            if not self._waited:
+                self._waited = True
+                self._work.waits()
             try:
                 answer = yield self._watched(trap)
             except GeneratorExit:
@@ -350,6 +390,7 @@ class TrioBackend:
 
     def __init__(self) -> None:
         self._trio = _trio()
+        self._new_scope = type(anyio.CancelScope())
         self.cancelled: type[BaseException] = self._trio.Cancelled
         self._token = weakref.ref(self._trio.lowlevel.current_trio_token())
         self.now = self._trio.lowlevel.current_clock().current_time  # unlike trio.current_time, from any thread
@@ -366,7 +407,11 @@ class TrioBackend:
 
     def start(self, work: Work, report: Report) -> Running:
         """Start an attempt as a root task."""
-        return _TrioRootTask(work, report)
+        return _TrioRootTask(self._new_scope, work, report)
+
+    def signal(self) -> Signal:
+        """Return a new signal of this loop."""
+        return cast("Signal", self._trio.Event())
 
     def spawn(self, function: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Start *function*, which must not raise, as a root task of this library's own."""

@@ -69,7 +69,7 @@ class Supervisor:
         self.entering = threading.Lock()  # a worker thread enters a tool while the loop may be stopping it
         self._key = options.key
         self._now = resources.backend.now
-        self._timers = Timers(self._now)
+        self._timers = Timers(resources.backend)
         self._turn_deadline = NEVER
         self._stop_code: Code | None = None
         self._ready: deque[Slot] = deque()
@@ -180,16 +180,21 @@ class Supervisor:
             self.emit.call(AttemptStarted, slot.call, attempt=attempt.number)
         attempt.start()
 
-    def arm(self, attempt: Attempt) -> None:
-        """Start the clock of *attempt*: its code begins now."""
+    def start_clock(self, attempt: Attempt) -> None:
+        """Fix the deadline of *attempt*: its code begins now."""
         slot, tool, now = attempt.slot, attempt.slot.tool, self._now()
         if slot.started is None:
             slot.started = now
             if tool.call_timeout is not None:
                 slot.deadline = now + tool.call_timeout
         own = now + tool.timeout if tool.timeout is not None else NEVER
-        attempt.bound = "attempt" if own <= slot.deadline else "call"
-        attempt.deadline = min(own, slot.deadline, self._turn_deadline)
+        if own <= slot.deadline:
+            attempt.deadline = own
+        else:
+            attempt.bound, attempt.deadline = "call", slot.deadline
+
+    def watch(self, attempt: Attempt) -> None:
+        """See to it that *attempt* is stopped at its deadline: its code waits, so it may not come back."""
         if attempt.deadline < self._turn_deadline:
             self._timers.at(attempt.deadline, self._timed_out, attempt)
 
@@ -204,15 +209,20 @@ class Supervisor:
         """Take note of how *attempt* really ended: the code that ran is over."""
         slot = attempt.slot
         slot.attempt = None
-        self._give_back(slot)
+        if slot.holds_places:
+            self._give_back(slot)
         if not slot.sealed:
-            self._settle_or_retry(slot, attempt, end)
-        if isinstance(end, Stopped):
-            self.emit.call(ForceStopped, slot.call, attempt=attempt.number, dropped=end.dropped)
+            if isinstance(end, Returned):
+                self._seal(slot, Outcome("ok", "done", "", end.value, None, attempt.stop_code is not None))
+            else:
+                self._settle_or_retry(slot, attempt, end)
         if attempt.abandoned:
             self.resources.abandoned.discard(attempt)
             self.emit.call(LateResult, slot.call, attempt=attempt.number, outcome=_how(end))
-        self._let_in()
+        if isinstance(end, Stopped):
+            self.emit.call(ForceStopped, slot.call, attempt=attempt.number, dropped=end.dropped)
+        if self._ready:
+            self._let_in()
 
     def attempt_confused_us(self, attempt: Attempt, error: BaseException) -> None:
         """Contain a fault of this library in judging *attempt*: its call is answered, its siblings go on."""
@@ -222,9 +232,7 @@ class Supervisor:
 
     def _settle_or_retry(self, slot: Slot, attempt: Attempt, end: AttemptEnd) -> None:
         code = attempt.stop_code
-        if isinstance(end, Returned):
-            self._seal(slot, Outcome("ok", "done", value=end.value, late=code is not None))
-        elif isinstance(end, NotEntered):
+        if isinstance(end, NotEntered):
             self._seal(slot, self.stopped_now(slot, code or "cancelled"))
         elif not attempt.entered:
             self._seal(slot, rejected("saturated", "The call could not be started: no thread could be had."))
@@ -372,7 +380,8 @@ class Supervisor:
             self._timers.wake()
         if failed is not None:
             self._tell_failed(failed, outcome, expected=False)
-        self.collector.announce(slot.call.position, notes)
+        if notes or self.emit.routine:
+            self.collector.announce(slot.call.position, notes)
 
     # --- what tools may ask ---------------------------------------------------------------------------
 
@@ -387,7 +396,8 @@ class Supervisor:
         """Return the seconds until *attempt* is asked to stop, never below 0; None for no bound. From any thread."""
         if attempt.stop_code is not None:
             return 0.0
-        return max(0.0, attempt.deadline - self._now()) if attempt.deadline != NEVER else None
+        ends = min(attempt.deadline, self._turn_deadline)
+        return max(0.0, ends - self._now()) if ends != NEVER else None
 
 
 def _how(end: AttemptEnd) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 
 import anyio
 
+from everycall.ports import Backend, Signal
+
 NEVER = float("inf")
 
 
@@ -14,16 +16,16 @@ class Timers:
     """Calls back at moments of the loop's clock while somebody waits in `run_until`.
 
     Args:
-        now: the loop's clock, in seconds.
+        backend: of the loop that runs this code.
     """
 
-    __slots__ = ("_heap", "_now", "_tie", "_wake", "_wakes_at")
+    __slots__ = ("_backend", "_heap", "_tie", "_wake", "_wakes_at")
 
-    def __init__(self, now: Callable[[], float]) -> None:
-        self._now = now
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
         self._heap: list[tuple[float, int, Callable[[Any], None], Any]] = []
         self._tie = count()  # equal moments keep the order in which they were set
-        self._wake: anyio.Event | None = None
+        self._wake: Signal | None = None
         self._wakes_at = NEVER
 
     def at(self, when: float, action: Callable[[Any], None], subject: Any) -> None:
@@ -45,17 +47,18 @@ class Timers:
     async def run_until(self, done: Callable[[], bool]) -> None:
         """Wait, and act on what falls due, until *done*."""
         while not done():
-            self._wake = anyio.Event()
+            self._wake = wake = self._backend.signal()
             self._wakes_at = self._heap[0][0] if self._heap else NEVER
             if self._wakes_at == NEVER:
-                await self._wake.wait()
+                await wake.wait()
             else:
                 with anyio.CancelScope(deadline=self._wakes_at):
-                    await self._wake.wait()
-            self._act()
+                    await wake.wait()
+            if self._heap:
+                self._act()
 
     def _act(self) -> None:
-        now = self._now()
+        now = self._backend.now()
         while self._heap and self._heap[0][0] <= now:
             _, _, action, subject = heapq.heappop(self._heap)
             action(subject)

@@ -2,8 +2,7 @@
 
 import itertools
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import anyio
 import anyio.lowlevel
@@ -24,8 +23,7 @@ from everycall.turn.supervise import NOT_STARTED, Supervisor
 _turn_numbers = itertools.count(1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TurnPlan:
+class TurnPlan(NamedTuple):
     """All that is decided about a turn before anything runs.
 
     Attributes:
@@ -43,8 +41,7 @@ class TurnPlan:
     explain: Explain | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class Surroundings(NamedTuple):
     """Where a turn runs: known only when it does.
 
     Attributes:
@@ -192,7 +189,8 @@ class Turn:
     def _finish(self) -> None:
         if self._running is not None:
             self._running.discard(self)
-        self._final = tuple([self._as_it_stands(call.position) for call in self.calls])
+        results = self._collector.results if self._collector is not None else []
+        self._final = tuple([one or self._as_it_stands(at) for at, one in enumerate(results)])
         self._state = "done"
         self._supervisor = self._post = None
         if self._collector is not None:

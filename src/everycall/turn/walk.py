@@ -17,7 +17,7 @@ from pydantic_core import PydanticSerializationError, to_json
 
 from everycall.core.text import without_surrogates
 from everycall.turn.keys import Keys
-from everycall.turn.plain import MAX_NODES, Convert, Items, Pairs, converter_of
+from everycall.turn.plain import MAX_NODES, Convert, Items, Pairs, converter_of, too_many
 from everycall.turn.refusal import CannotEncode
 from everycall.turn.simple import simple_json
 from everycall.turn.sink import Sink, too_big
@@ -85,7 +85,7 @@ class Walk:
         for item in frame.items:
             self._nodes += 1
             if self._nodes > MAX_NODES:
-                raise too_big()
+                raise too_many()
             if frame.begun:
                 self._sink.add(b",")
             frame.begun = True

@@ -1,8 +1,8 @@
 """Anthropic Messages: whole histories.
 
-Results are `tool_result` blocks at the very beginning of the user's turn that follows the calls. Neighbouring messages of
-one role count as one turn, so results may be spread over several (research: protocols, 3). What the server runs itself
-(`server_tool_use`, `mcp_tool_use`) is answered by the server.
+Results are `tool_result` blocks at the very beginning of the user's turn that follows the calls. Neighbouring messages
+of one role count as one turn, so results may be spread over several (research: protocols, 3). What the server runs
+itself (`server_tool_use`, `mcp_tool_use`) is answered by the server.
 """
 
 from collections.abc import Sequence

@@ -28,8 +28,8 @@ RULES = HistoryRules(
         "orphan_result": _TOO_MANY,
         "result_before_call": _TOO_MANY,
         "duplicate_result": _TOO_MANY,
-        _EMPTY_ERROR: "The content field at messages.{index}.content.{part}.toolResult cannot be empty when status value "
-        "is error.",
+        _EMPTY_ERROR: "The content field at messages.{index}.content.{part}.toolResult cannot be empty when status "
+        "value is error.",
     },
     one_message=True,
     results_first=True,

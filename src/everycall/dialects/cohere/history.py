@@ -1,7 +1,7 @@
 """Cohere v2 chat: whole histories.
 
-As OpenAI Chat: one message of the role `tool` per result, matched by id, directly behind the calls (research: protocols,
-7). The texts of Cohere's own refusals are not known.
+As OpenAI Chat: one message of the role `tool` per result, matched by id, directly behind the calls (research:
+protocols, 7). The texts of Cohere's own refusals are not known.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
 """Gemini `generateContent`: whole histories.
 
-Results are `functionResponse` parts, all of a turn in the one content that follows the calls, as many as there are calls.
-Where the calls have ids the responses repeat them; where not, order pairs (research: protocols, 4). Both spellings are
-read, `functionResponse` and `function_response`.
+Results are `functionResponse` parts, all of a turn in the one content that follows the calls, as many as there are
+calls. Where the calls have ids the responses repeat them; where not, order pairs (research: protocols, 4). Both
+spellings are read, `functionResponse` and `function_response`.
 """
 
 from collections.abc import Mapping, Sequence

@@ -6,7 +6,6 @@ providers and want an answer too (research: protocols, 11). Read are message obj
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from everycall.core.history import HistoryRules, Message, Result
@@ -45,7 +44,8 @@ def scan(messages: Sequence[object]) -> list[Message]:
         if role == "results":
             items.append(Message(source=message, role=role, body=(_read_result(proper, message),)))
         elif role == "assistant" and any(read(proper, key) not in (None, []) for key in CALL_LISTS):
-            items.append(Message(source=message, role=role, calls=calls_of(DIALECT, proper, index)))
+            calls = calls_of(DIALECT, proper, index)
+            items.append(Message(source=message, role=role, calls=calls, proper=proper))
         else:
             items.append(Message(source=message, role=role))
     return items
@@ -54,8 +54,7 @@ def scan(messages: Sequence[object]) -> list[Message]:
 def write(items: Sequence[Message]) -> list[object]:
     """See `everycall.ports.HistoryDialect.write`."""
     stored = any(_is_stored(item.source) for item in items)
-    proper = [replace(item, source=_proper(item.source)) if item.changed else item for item in items]
-    written = write_chat(proper, DIALECT, _write_result)
+    written = write_chat(items, DIALECT, _write_result)
     return [_as_stored(message) for message in written] if stored else written
 
 

@@ -31,7 +31,7 @@ RULES = HistoryRules(
         "result_before_call": _STRAY,
         "duplicate_result": "Invalid parameter: Duplicate value for 'tool_call_id' of '{id}'",
         "duplicate_call_id": "duplicate tool_call_id: {id}",
-        "no_id": "'messages.{index}' : for 'role:tool' the following must be satisfied"
+        "no_result_id": "'messages.{index}' : for 'role:tool' the following must be satisfied"
         "[('messages.{index}.tool_call_id' : property 'tool_call_id' is missing)]",
         _NO_CONTENT: "Invalid value for 'content': expected a string, got null.",
     },

@@ -13,7 +13,7 @@ from everycall.core.calls import ParsedMessage, ToolCall, ToolDefinition
 from everycall.core.ids import IdRule
 from everycall.core.outcomes import ToolResult
 from everycall.dialects.chat import assistant_message, find_message, read_calls, without_empty_keys
-from everycall.dialects.detection import recognise, require_readable
+from everycall.dialects.detection import is_common, recognise, require_readable
 from everycall.dialects.finish import is_cut_off
 from everycall.dialects.media import as_text
 from everycall.dialects.naming import NARROW, chat_definitions, check_names
@@ -41,9 +41,12 @@ class OpenAIChat:
 
     def parse(self, message: object, *, finish_reason: str | None = None) -> ParsedMessage:
         """See `everycall.ports.Dialect.parse`."""
-        require_readable(message, self.name)
-        source, finish = find_message(message, ("finish_reason",))
-        finish = finish_reason or finish
+        if is_common(message):
+            source, finish = message, finish_reason
+        else:
+            require_readable(message, self.name)
+            source, finish = find_message(message, ("finish_reason",))
+            finish = finish_reason or finish
         calls = read_calls(source) or _legacy_call(source)
         return ParsedMessage(source=source, calls=calls, finish=finish, cut_off=is_cut_off(self.name, finish))
 

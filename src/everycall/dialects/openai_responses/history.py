@@ -1,7 +1,8 @@
 """OpenAI Responses: whole histories, flat lists of items.
 
-Each type of call is answered by its own type of output, under the same `call_id`, at any place behind the call (research:
-protocols, 2). Items that the model's output carries along (reasoning, what the provider's server ran) stay where they are.
+Each type of call is answered by its own type of output, under the same `call_id`, at any place behind the call
+(research: protocols, 2). Items that the model's output carries along (reasoning, what the provider's server ran) stay
+where they are.
 """
 
 from collections.abc import Iterable, Sequence

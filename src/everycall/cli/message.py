@@ -1,0 +1,80 @@
+"""Reads one assistant message, or one response, from a file or the standard input. Strict, and bounded.
+
+What is wrong with it is one `MessageError` with one sentence that names the file.
+"""
+
+import json
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import IO, NoReturn
+
+from everycall.core.errors import MessageError
+
+MAX_BYTES = 32 << 20
+"""Bytes of one message: no provider's response is larger (Anthropic takes requests of 32 MB, others less)."""
+MAX_DEPTH = 64
+"""Levels of lists and objects (research: bounds, D.2, arguments and results)."""
+
+
+def read_message(path: str) -> object:
+    """Return what the JSON in the file at *path* says; `-` is the standard input.
+
+    Raises:
+        MessageError: there is no such file, it is larger than 32 MiB, not UTF-8, not one JSON value, or too deep.
+    """
+    where = "the standard input" if path == "-" else path
+    try:
+        with _opened(path) as file:
+            raw = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:  # a ValueError for a zero byte in the path
+        raise MessageError(f"Cannot read {where}: {getattr(error, 'strerror', None) or error}.") from error
+    if len(raw) > MAX_BYTES:
+        raise MessageError(f"{where} is larger than {MAX_BYTES >> 20} MiB: no assistant message is.")
+    value = _decoded(raw, where)
+    if _is_deeper(value, MAX_DEPTH):
+        raise MessageError(f"{where} is nested deeper than {MAX_DEPTH} levels: no assistant message is.")
+    return value
+
+
+def _opened(path: str) -> "nullcontext[IO[bytes]] | IO[bytes]":
+    return nullcontext(sys.stdin.buffer) if path == "-" else Path(path).open("rb")
+
+
+def _decoded(raw: bytes, where: str) -> object:
+    if not raw.strip():
+        raise MessageError(f"{where} is empty: expected one assistant message as JSON.")
+    try:
+        return json.loads(raw.decode("utf-8-sig"), parse_constant=_refuse)
+    except UnicodeDecodeError as error:
+        raise MessageError(f"{where} is not UTF-8 (at byte {error.start}).") from error
+    except json.JSONDecodeError as error:
+        if error.msg == "Extra data":
+            raise MessageError(
+                f"{where} holds more than one JSON value (the second begins at line {error.lineno}): pass one message."
+            ) from error
+        raise MessageError(f"{where} is not JSON: {error.msg}, line {error.lineno}, column {error.colno}.") from error
+    except RecursionError as error:
+        raise MessageError(f"{where} is nested too deeply: no assistant message is.") from error
+    except ValueError as error:  # Python refuses whole numbers of more than 4,300 digits
+        raise MessageError(f"{where} is not JSON: it has a number that is none, or that is far too long.") from error
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(constant)  # NaN and Infinity, which JSON does not have and Python would read
+
+
+def _is_deeper(value: object, limit: int) -> bool:
+    """Return whether lists and objects are nested in each other more than *limit* times."""
+    level = [value]
+    for _ in range(limit):
+        level = [inner for one in level for inner in _members(one)]
+        if not level:
+            return False
+    return any(isinstance(one, dict | list) for one in level)
+
+
+def _members(value: object) -> list[object]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
