@@ -17,8 +17,10 @@ if TYPE_CHECKING:
         TransientToolError,
         UsageError,
     )
+    from everycall.core.history import Edit, Finding, Repair
     from everycall.core.outcomes import Failure, ToolResult
     from everycall.core.policy import Limits, Retry
+    from everycall.history import check, exchanges, repair, rewrite_ids, trim
     from everycall.registry import ToolContext, ToolRegistry
     from everycall.runtime import ToolRuntime
     from everycall.sync import run_tool_calls_sync
@@ -26,12 +28,15 @@ if TYPE_CHECKING:
 
 _HOME = {
     "EverycallError": "core.errors",
+    "Edit": "core.history",
     "Failure": "core.outcomes",
     "File": "core.content",
+    "Finding": "core.history",
     "Image": "core.content",
     "InfrastructureError": "core.errors",
     "Limits": "core.policy",
     "MessageError": "core.errors",
+    "Repair": "core.history",
     "Retry": "core.policy",
     "Text": "core.content",
     "ToolContext": "registry",
@@ -42,19 +47,27 @@ _HOME = {
     "TransientToolError": "core.errors",
     "Turn": "turn.turn",
     "UsageError": "core.errors",
+    "check": "history",
+    "exchanges": "history",
     "open_turn": "_api",
+    "repair": "history",
+    "rewrite_ids": "history",
     "run_tool_calls": "_api",
     "run_tool_calls_sync": "sync",
+    "trim": "history",
 }
 
 __all__ = [
+    "Edit",
     "EverycallError",
     "Failure",
     "File",
+    "Finding",
     "Image",
     "InfrastructureError",
     "Limits",
     "MessageError",
+    "Repair",
     "Retry",
     "Text",
     "ToolContext",
@@ -65,9 +78,14 @@ __all__ = [
     "TransientToolError",
     "Turn",
     "UsageError",
+    "check",
+    "exchanges",
     "open_turn",
+    "repair",
+    "rewrite_ids",
     "run_tool_calls",
     "run_tool_calls_sync",
+    "trim",
 ]
 
 

@@ -325,6 +325,13 @@ def test_a_carrier_in_a_circle_is_permanent():
     assert not is_transient(error)
 
 
+def test_carriers_of_groups_of_carriers_are_read_one_level_deep():
+    error = ConnectionError()
+    for depth in range(100):
+        error = urllib.error.URLError(ExceptionGroup("g", [error, error]))
+        assert is_transient(error) is (depth == 0)  # in no time, where each level would double the work
+
+
 class CustomError(Exception):
     pass
 

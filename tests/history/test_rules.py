@@ -270,6 +270,15 @@ class TestResponses:
         messages = repair(items).messages
         assert messages[2] == {"type": "custom_tool_call_output", "call_id": "c1", "output": "real"}
 
+    def test_a_result_may_come_late_but_not_behind_another_call_of_its_id(self):
+        events = [User("Hi"), Calls((Call("c", "f"),)), User("And?"), Res("c", "f", "late"), Say("Ok")]
+        assert kinds(wire("openai-responses", events)) == []
+        again = [*events[:3], Calls((Call("c", "f"),)), Res("c", "f", "two"), User("Well?"), Res("c", "f", "one")]
+        history = wire("openai-responses", again)
+        assert kinds(history) == ["interleaved_message"]
+        messages = repair(history).messages
+        assert [item["output"] for item in messages if "output" in item] == ["one", "two"]
+
     def test_every_type_of_call_gets_an_output_of_its_own_type(self):
         items = [
             {"type": "shell_call", "call_id": "1", "action": {"commands": ["ls"]}},

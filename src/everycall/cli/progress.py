@@ -111,7 +111,7 @@ class Progress:
             self._observe_call(event)
 
     def _observe_call(self, event: CallEvent) -> None:
-        place = self._places.setdefault(event.position, _Place(event.tool_name))
+        place = self._places.setdefault(event.position, _Place(one_line(event.tool_name, NAME_WIDTH) or "(no name)"))
         if isinstance(event, CallAbandoned):
             self.remarks.append(f"{place.name} did not stop: its call was answered while it went on.")
         if isinstance(event, ForceStopped):

@@ -177,7 +177,7 @@ def retry_after(error: BaseException, *, now: float | None = None) -> float | No
     return max((wait for wait in waits if wait is not None), default=None)
 
 
-def _may_pass(error: BaseException, extra: tuple[type[Exception], ...], *, named: bool) -> bool:
+def _may_pass(error: BaseException, extra: tuple[type[Exception], ...], *, named: bool, carried: bool = False) -> bool:
     kind = type(error)
     if not issubclass(kind, Exception):
         return False
@@ -185,12 +185,14 @@ def _may_pass(error: BaseException, extra: tuple[type[Exception], ...], *, named
         return issubclass(kind, TransientToolError)
     if named or issubclass(kind, extra):
         return True
-    inner = _unwrapped(error)
+    inner = error if carried else _unwrapped(error)
     if inner is not error:
-        return inner is not None and is_transient(inner, extra)
-    names = tuple(names_of(error))
+        # What is carried is not unwrapped again: carriers of groups of carriers would double the work at each level.
+        leaves, complete = leaves_of(inner) if inner is not None else ([], False)
+        return complete and all(_may_pass(leaf, extra, named=False, carried=True) for leaf in leaves)
     if _is_vetoed(error):
         return False
+    names = tuple(names_of(error))
     verdict = next((BY_NAME[name] for name in names if name in BY_NAME), None)
     return verdict if verdict is not None else _says_so(error, names)
 

@@ -16,6 +16,9 @@ from everycall.core.calls import ToolCall
 STAND_IN = "unreadable_call"
 """The name that is sent back for a call that names no tool: providers require one."""
 
+UNSET = frozenset({"Unset", "NotGiven", "Omit"})
+"""Classes by which SDKs mark a field that was never set: those of mistralai, openai and anthropic."""
+
 _NO_FIELDS = (str, bytes, bytearray, int, float, complex, list, tuple, set, frozenset, type(None), type)
 
 
@@ -27,7 +30,8 @@ def read(source: object, name: str) -> Any:
         return None
     if isinstance(source, Mapping):
         return source.get(name)
-    return getattr(source, name, None)
+    value = getattr(source, name, None)
+    return None if type(value).__name__ in UNSET else value
 
 
 def has(source: object, name: str) -> bool:

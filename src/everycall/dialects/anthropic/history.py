@@ -75,7 +75,10 @@ def _read_part(block: object) -> Result | Rest:
 
 def _defect(block: object) -> str | None:
     """Why the content would be refused: errors need text and nothing else, and no text block may be empty."""
-    content, is_error = read(block, "content"), read(block, "is_error") is True
+    content = read(block, "content")
+    if isinstance(content, str) and content:
+        return None
+    is_error = read(block, "is_error") is True
     if content is None or isinstance(content, str):
         return _EMPTY_ERROR if is_error and not content else None
     if not is_list(content):
