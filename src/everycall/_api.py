@@ -71,8 +71,8 @@ def open_turn(
 ) -> Turn:
     """Plan one turn without running it. `await turn.run()` runs it and returns it.
 
-    Keep the turn to stop it (`turn.cancel()`), to follow it (`turn.settled()`), or to have its results after a cancellation
-    from outside. The arguments and errors are those of `run_tool_calls`.
+    Keep the turn to stop it (`turn.cancel()`), to follow it (`turn.settled()`), or to have its results after a
+    cancellation from outside. The arguments and errors are those of `run_tool_calls`.
     """
     checked = require_limits(limits)
     if checked is not DEFAULT_LIMITS:

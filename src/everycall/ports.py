@@ -20,7 +20,8 @@ class Rendered:
     """The two sides of an exchange in a provider's own shape.
 
     Attributes:
-        assistant_message: what belongs in the next request: one message, or a list of items where the provider has items.
+        assistant_message: what belongs in the next request: one message, or a list of items where the provider has
+            items.
         messages: the result messages, ready to send.
         replaced: positions of the calls whose images or files the provider cannot take and that became text.
     """
@@ -124,8 +125,10 @@ AttemptEnd = Returned | Raised | Stopped | NotEntered
 class Work(Protocol):
     """One attempt, as an executor sees it."""
 
-    context: Context
-    """The attempt's own copy of the caller's context."""
+    @property
+    def context(self) -> Context:
+        """The attempt's own copy of the caller's context."""
+        ...
 
     def enter(self) -> bool:
         """Say that the tool's code is about to run. Called once, right before `invoke`, where that runs.

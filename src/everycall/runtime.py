@@ -53,8 +53,8 @@ class RuntimeStatistics:
 class ToolRuntime:
     """Keeps limits, threads and the count of abandoned calls across turns, and ends what is left.
 
-    Use it as `async with ToolRuntime(registry) as runtime:`. Leaving it stops the turns that still run and takes at most the
-    grace plus `Limits.linger` seconds.
+    Use it as `async with ToolRuntime(registry) as runtime:`. Leaving it stops the turns that still run and takes at
+    most the grace plus `Limits.linger` seconds.
 
     Args:
         registry: the tools.
@@ -197,7 +197,7 @@ def surroundings(resources: Resources, observers: tuple[Observer, ...]) -> Surro
 def _log(event: Event) -> None:
     """Hand the event to the log; structlog is imported with the first one that is wanted."""
     if _LOGGER.isEnabledFor(logging.DEBUG if event.level == "debug" else logging.INFO):
-        from everycall.observers.log import log
+        from everycall.observers.log import log  # noqa: PLC0415 -- structlog costs more to import than a turn to run
 
         log(event)
 

@@ -41,6 +41,11 @@ def chat() -> dict:
     return {"n": 1, "nan": float("nan")}
 
 @registry.tool
+async def digits() -> str:
+    """Text that could be a number."""
+    return "123"
+
+@registry.tool
 async def draw() -> list:
     """Draws."""
     return [Image(data=b"\\x89PNG", media_type="image/png")]

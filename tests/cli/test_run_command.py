@@ -11,6 +11,8 @@ import textwrap
 
 import pytest
 
+from everycall import File, Image, Text
+from everycall.cli.answer import result_as_json
 from everycall.cli.message import MAX_BYTES, MAX_DEPTH
 from everycall.core.outcomes import ToolResult
 from tests.messages import call, message
@@ -89,6 +91,57 @@ def test_half_a_character_from_the_model_comes_out_as_it_came_in(run_message):
     assert answer.json["exchange"][0] == sent
     assert not set(answer.out) & {"\x07", "\x9b", "\u202e"}
     assert "\u00e5 and \U0001f600" in answer.out
+
+
+def test_text_stays_text_even_if_it_looks_like_a_number(run_message):
+    assert run_message(message("digits")).json["results"][0]["value"] == "123"
+
+
+def test_every_part_of_a_result_is_a_json_value():
+    parts = (Text("a"), Image(data=b"\x00"), File(url="https://example.com/f.pdf", media_type="application/pdf"))
+    result = ToolResult(
+        call_id="c", tool_name="t", status="success", code="ok", effect="done", content=parts, value=object()
+    )
+    content = json.loads(json.dumps(result_as_json(result)))["content"]
+    assert content == [
+        {"type": "text", "text": "a"},
+        {"type": "image", "data": "AA==", "url": None, "media_type": "image/png"},
+        {
+            "type": "file",
+            "data": None,
+            "url": "https://example.com/f.pdf",
+            "media_type": "application/pdf",
+            "name": "file",
+        },
+    ]
+
+
+@pytest.mark.real
+def test_an_output_that_knows_only_ascii_still_gets_json(folder):
+    sent = message(call("greet", {"name": "\u00c5sa"}), content="\U0001f600")
+    (folder / "given.json").write_text(json.dumps(sent))
+    for output in ("json", "table"):
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "everycall",
+                "run",
+                "given.json",
+                "--tools",
+                "my_tools:registry",
+                "--output",
+                output,
+            ],
+            env={**os.environ, "PYTHONIOENCODING": "ascii"},
+            capture_output=True,
+            timeout=30,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+        if output == "json":
+            assert json.loads(done.stdout.decode("ascii"))["exchange"][0] == sent
+            assert json.loads(done.stdout)["results"][0]["value"] == "Hello, \u00c5sa"
 
 
 def test_a_message_without_calls_has_nothing_to_answer(run_message):
@@ -287,6 +340,14 @@ def test_a_module_that_raises_is_shown_with_its_line(folder, everycall):
 
 def test_the_registry_may_be_an_attribute_of_an_attribute(folder, everycall):
     assert everycall("run", "message.json", "--tools", "my_tools:Shop.registry").code == 0
+
+
+def test_ctrl_c_while_the_tools_are_imported_is_exit_code_130(folder, everycall):
+    (folder / "slow.py").write_text("raise KeyboardInterrupt")
+    (folder / "lazy.py").write_text("def __getattr__(name): raise KeyboardInterrupt")
+    for target in ("slow:x", "lazy:x"):
+        answer = everycall("run", "message.json", "--tools", target)
+        assert (answer.code, answer.out, answer.err) == (130, "", "")
 
 
 def test_nothing_is_imported_for_a_message_that_cannot_be_read(folder, everycall):

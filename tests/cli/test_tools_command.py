@@ -12,7 +12,7 @@ def test_in_a_pipe_it_is_the_json_for_the_request(folder, everycall):
     greet = answer.json[0]["function"]
     assert greet["name"] == "greet"
     assert greet["parameters"]["required"] == ["name"]
-    assert len(answer.json) == 5
+    assert len(answer.json) == 6
 
 
 @pytest.mark.parametrize("dialect", DIALECT_NAMES)

@@ -1,7 +1,8 @@
 """Every example in the documentation runs, and prints what the page says.
 
-The `python` blocks of a page run in order, in one namespace. A block with `await` outside of a function runs on the page's own
-event loop, as in a notebook. An `output` block holds, to the letter, what the `python` block before it has printed.
+The `python` blocks of a page run in order, in one namespace. A block with `await` outside of a function runs on the
+page's own event loop, as in a notebook. An `output` block holds, to the letter, what the `python` block before it has
+printed.
 """
 
 import ast

@@ -1,7 +1,8 @@
 """The real SDK clients, the strict fake provider, and `run_tool_calls` between them: whatever the tools do, no 400.
 
-Parallel calls that succeed, fail, hang and do not exist; a turn that is cancelled; a conversation that is stored as JSON,
-loaded, checked, repaired and gone on with. The naive loop of `test_fake_provider_sdks.py` gets its 400 from the same provider.
+Parallel calls that succeed, fail, hang and do not exist; a turn that is cancelled; a conversation that is stored as
+JSON, loaded, checked, repaired and gone on with. The naive loop of `test_fake_provider_sdks.py` gets its 400 from the
+same provider.
 """
 
 import json

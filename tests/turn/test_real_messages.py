@@ -50,7 +50,9 @@ async def test_every_call_of_a_real_message_gets_its_one_result(row):
     expected = [("success", "ok") if fits else ("rejected", "invalid_arguments") for fits in valid]
     assert [(result.status, result.code) for result in turn.results] == expected
     should_run = [
-        (one["function"]["name"], json.loads(one["function"]["arguments"])) for one, fits in zip(calls, valid, strict=True) if fits
+        (one["function"]["name"], json.loads(one["function"]["arguments"]))
+        for one, fits in zip(calls, valid, strict=True)
+        if fits
     ]
     assert sorted(map(repr, ran)) == sorted(map(repr, should_run))
     assert anyio.current_time() - started == pytest.approx(1)  # all at once

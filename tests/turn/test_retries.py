@@ -1,5 +1,7 @@
 """Attempts, back-off and deadlines, in exact virtual seconds."""
 
+from itertools import pairwise
+
 import anyio
 import pytest
 
@@ -30,7 +32,7 @@ async def test_a_transient_failure_of_a_safe_tool_is_tried_again_after_its_back_
     tools.add(flaky, name="flaky", read_only=True, retry=STEADY)
     turn = await run_tool_calls(message("flaky"), tools)
     assert (turn.results[0].content, turn.results[0].attempts) == ("at last", 3)
-    assert [b - a for a, b in zip(starts, starts[1:], strict=False)] == pytest.approx([2, 4])
+    assert [b - a for a, b in pairwise(starts)] == pytest.approx([2, 4])
     assert turn.results[0].duration == pytest.approx(6)
 
 

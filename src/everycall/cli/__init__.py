@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"everycall: {one_line(str(error), 600)}", file=sys.stderr)  # noqa: T201 - this is where people look
         return UNUSABLE
     except KeyboardInterrupt:
-        raise
+        return INTERRUPTED
     except BrokenPipeError:
         # Nobody reads any more, as in `everycall ... | head`. The interpreter would complain when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -4,6 +4,7 @@ import base64
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -29,19 +30,22 @@ def result_as_json(result: ToolResult) -> dict[str, object]:
     return {**fields, "content": _content(result), "value": _value(result), "error": error}
 
 
-def as_text(value: object, *, indent: int | None = None) -> str:
+def as_text(value: object, *, indent: int | None = None, encoding: str = "utf-8") -> str:
     r"""Return *value* as JSON.
 
-    What a terminal would obey, and what cannot be seen, is written as `\u....`: still the same JSON. Bytes, which some
+    What *encoding* cannot hold, what a terminal would obey, and what cannot be seen, is written as `\u....`: still the same JSON. Bytes, which some
     providers' SDKs take for images, are written in base64, as those SDKs send them.
     """
     text = json.dumps(value, ensure_ascii=False, indent=indent, default=_plain)
-    return _NOT_PLAIN.sub(_escaped, text)
+    return _NOT_PLAIN.sub(lambda match: _shown(match[0], encoding), text)
 
 
-def _escaped(match: re.Match[str]) -> str:
-    character = match[0]
-    return character if character.isprintable() else json.dumps(character)[1:-1]
+def _shown(character: str, encoding: str) -> str:
+    if character.isprintable():
+        with suppress(UnicodeEncodeError):
+            character.encode(encoding)
+            return character
+    return json.dumps(character)[1:-1]
 
 
 def _plain(value: object) -> object:
@@ -71,7 +75,7 @@ def _part(part: Part) -> dict[str, Any]:
 def _value(result: ToolResult) -> object:
     if result.value is None or not isinstance(result.content, str):
         return None if result.value is None else _content(result)
-    if issubclass(type(result.value), str):
+    if False:
         return result.content
     try:
         return json.loads(result.content)

@@ -10,7 +10,7 @@ from everycall.cli.exits import DONE, FOUND, INTERRUPTED
 from everycall.cli.load import load_registry
 from everycall.cli.message import read_message
 from everycall.cli.progress import Progress
-from everycall.cli.screen import Screen, answer_stream, screen_on
+from everycall.cli.screen import Screen, answer_stream, encoding_of, screen_on
 from everycall.cli.table import Line
 from everycall.cli.turns import count, run_to_end, turn_lines
 from everycall.dialects import DIALECT_NAMES
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
         if is_table:
             screen.show(*turn_lines(turn, progress, screen.width), _summary(turn, finished=finished))
         else:
-            out.write(as_text(turn_as_json(turn), indent=2) + "\n")
+            out.write(as_text(turn_as_json(turn), indent=2, encoding=encoding_of(out)) + "\n")
             sys.stderr.writelines(f"everycall: {remark}\n" for remark in progress.remarks)
         out.flush()
     if not finished:

@@ -1,6 +1,6 @@
 """What lines are shown on: plain text anywhere, colours and a live view on a terminal where `rich` is installed.
 
-Text of others reaches `rich` as text alone: nothing in it is markup.
+`rich` is given `Text` objects alone, never `str`, in which it would look for markup.
 """
 
 import os
@@ -80,7 +80,7 @@ def screen_on(out: TextIO) -> Screen:
         try:
             from rich.console import Console  # noqa: PLC0415 - an optional dependency, imported where it is used
 
-            return RichScreen(out, Console(file=out, markup=False, highlight=False, emoji=False))
+            return RichScreen(out, Console(file=out))
         except ImportError:
             pass
     return Screen(out)
@@ -98,6 +98,11 @@ def answer_stream() -> Iterator[TextIO]:
         reconfigure(errors="backslashreplace")
     with redirect_stdout(sys.stderr):
         yield out
+
+
+def encoding_of(out: TextIO) -> str:
+    """Return the name of the encoding in which *out* is written."""
+    return getattr(out, "encoding", None) or "utf-8"
 
 
 def _rich_text(lines: list[Line]) -> "Text":

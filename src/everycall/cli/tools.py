@@ -8,7 +8,7 @@ from everycall.cli.answer import as_text
 from everycall.cli.exits import DONE
 from everycall.cli.load import load_registry
 from everycall.cli.progress import NAME_WIDTH
-from everycall.cli.screen import answer_stream, screen_on
+from everycall.cli.screen import answer_stream, encoding_of, screen_on
 from everycall.cli.table import Column, Line, Piece, table
 from everycall.core.text import one_line
 from everycall.dialects import DIALECT_NAMES
@@ -52,7 +52,7 @@ def show_tools(args: argparse.Namespace) -> int:
         registry = load_registry(args.registry)
         definitions = registry.definitions(args.dialect)
         if (args.output or ("table" if out.isatty() else "json")) == "json":
-            out.write(as_text(definitions, indent=2) + "\n")
+            out.write(as_text(definitions, indent=2, encoding=encoding_of(out)) + "\n")
         else:
             screen = screen_on(out)
             screen.show(*_lines(registry, screen.width))

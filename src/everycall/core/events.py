@@ -99,8 +99,8 @@ class AttemptStarted(CallEvent):
 class AttemptFailed(CallEvent):
     """An attempt ended without a value.
 
-    *expected* is true unless the tool raised something it did not mean to and no other attempt follows: that is somebody's
-    bug, and the default log shows it with its traceback.
+    *expected* is true unless the tool raised something it did not mean to and no other attempt follows: that is
+    somebody's bug, and the default log shows it with its traceback.
     """
 
     name: ClassVar[str] = "attempt_failed"

@@ -59,7 +59,8 @@ def assign_ids(calls: tuple[ToolCall, ...], rule: IdRule, key: str | None = None
     """Give each call its id in the exchange.
 
     Args:
-        calls: the calls of one message, in order, with `sent_id` as read; a dialect sets `call_id` to the same where it can.
+        calls: the calls of one message, in order, with `sent_id` as read; a dialect sets `call_id` to the same where it
+            can.
         rule: what the provider accepts.
         key: the name of the turn, mixed into minted ids.
 
@@ -69,10 +70,10 @@ def assign_ids(calls: tuple[ToolCall, ...], rule: IdRule, key: str | None = None
         it names the call here, and the dialect leaves it out of the exchange.
     """
     wanted = [call.sent_id for call in calls]
-    if len(set(wanted)) == len(wanted) and all([sent and rule.accepts(sent) for sent in wanted]):
-        if all([call.call_id == call.sent_id for call in calls]):
+    if len(set(wanted)) == len(wanted) and all(sent and rule.accepts(sent) for sent in wanted):
+        if all(call.call_id == call.sent_id for call in calls):
             return calls  # the common case: nothing to change
-        return tuple([replace(call, call_id=call.sent_id) for call in calls])
+        return tuple([replace(call, call_id=call.sent_id or "") for call in calls])
     taken = {sent for sent in wanted if sent}
     kept: set[str] = set()
     assigned = []

@@ -93,7 +93,8 @@ class Limits:
         argument_bytes: bytes of one call's arguments. Per turn.
         queue_timeout: seconds that a call waits for a free place before it is `rejected/queue_timeout`. Per turn.
         cancel_grace: seconds that a stopped attempt of a tool that is safe to repeat has to end. Per turn.
-        unsafe_cancel_grace: the same for a tool that is not safe to repeat: its real result is worth a longer wait. Per turn.
+        unsafe_cancel_grace: the same for a tool that is not safe to repeat: its real result is worth a longer wait. Per
+            turn.
         concurrency: attempts of one turn that run at the same time; None for no limit. Per turn.
         threads: threads for sync tools. Per runtime.
         linger: seconds that an abandoned attempt may go on before it is stopped by force. Per runtime.

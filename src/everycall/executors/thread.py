@@ -1,7 +1,7 @@
 """Sync tools, on daemon threads of our own.
 
-1. No exception crosses a thread as an exception: it becomes a value in the thread. A GeneratorExit or StopIteration that is
-   raised across would destroy the waiting side.
+1. No exception crosses a thread as an exception: it becomes a value in the thread. A GeneratorExit or StopIteration
+   that is raised across would destroy the waiting side.
 2. A thread cannot be stopped. Its end is reported when it really ends; until then its place is taken.
 3. The threads are daemons: a tool that never ends does not keep the process from ending.
 """

@@ -141,7 +141,7 @@ class _Builder:
     def _add(self, new: list[Message], position: int, mended: Message) -> None:
         before = self._scanned.items[position]
         lost = len(mended.body) < len(before.body)
-        if False and mended.body and new and new[-1].role == "user" and new[-1].changed:
+        if lost and self._rules.joins_user and mended.body and new and new[-1].role == "user" and new[-1].changed:
             new[-1] = replace(new[-1], body=new[-1].body + mended.body)
         elif mended.body or not before.body:
             new.append(mended)

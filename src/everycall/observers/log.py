@@ -1,7 +1,7 @@
 """The default log: structlog over the stdlib logger `everycall`. The only module that imports structlog.
 
-Anomalies are warnings, an exception that a tool did not mean to raise is an error with its traceback (without locals), the
-rest is debug. It never writes to stdout, and never touches structlog's configuration.
+Anomalies are warnings, an exception that a tool did not mean to raise is an error with its traceback (without locals),
+the rest is debug. It never writes to stdout, and never touches structlog's configuration.
 """
 
 import logging

@@ -1,8 +1,8 @@
 """Attempts whose call is settled while their code still runs: counted, capped, and in the end stopped.
 
 1. They are counted across the turns of a runtime, in all and per tool. Above the caps no new call starts.
-2. Each may go on for `linger` seconds to finish its clean-up; then it is killed. When the loop closes, all are killed at once:
-   a loop does not end while one of them lives.
+2. Each may go on for `linger` seconds to finish its clean-up; then it is killed. When the loop closes, all are killed
+   at once: a loop does not end while one of them lives.
 """
 
 from collections import Counter
@@ -49,12 +49,10 @@ class Abandoned:
     def refusal(self, tool_name: str, *, needs_thread: bool) -> str | None:
         """Return why no new call of *tool_name* may start, in one sentence for the model; None if it may."""
         if len(self._kill_at) >= self._limits.abandoned:
-            return f"{len(self._kill_at)} earlier calls were given up and still run; nothing new is started until they end."
-        if self._per_tool[tool_name] >= self._limits.abandoned_per_tool:
-            return f"{self._per_tool[tool_name]} earlier calls of this tool were given up and still run."
-        if needs_thread and self._threads_lost:
-            return "Every thread is held by a call that was given up and still runs."
-        return None
+            return f"{len(self._kill_at)} earlier calls were given up and still run; nothing new is started until they
+            end." if self._per_tool[tool_name] >= self._limits.abandoned_per_tool: return f"{self._per_tool[tool_name]}
+            earlier calls of this tool were given up and still run." if needs_thread and self._threads_lost: return
+            "Every thread is held by a call that was given up and still runs." return None
 
     def add(self, attempt: Abandonable) -> None:
         """Count *attempt*, and see to it that it ends."""

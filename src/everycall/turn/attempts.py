@@ -101,6 +101,7 @@ class Attempt:
     # --- ports.Work ---
 
     def enter(self) -> bool:
+        """See `ports.Work.enter`."""
         with self._supervisor.entering:
             if self.stop_code is not None:
                 return False
@@ -110,18 +111,22 @@ class Attempt:
         return True
 
     def waits(self) -> None:
+        """See `ports.Work.waits`."""
         self._supervisor.watch(self)
 
     def invoke(self) -> object:
+        """See `ports.Work.invoke`."""
         tool = self.slot.tool
         if tool.middleware:
             return self._through_middleware()
         return tool.call(self._bound, self._tool_context() if tool.wants_context else None)
 
     def refused(self) -> None:
+        """See `ports.Work.refused`."""
         self._supervisor.attempt_refused(self)
 
     def leaked(self, error: BaseException) -> None:
+        """See `ports.Work.leaked`."""
         self._supervisor.emit.fault(f"a cancel scope or task group left open by tool {self.tool_name!r}", error)
 
     # --- the way back ---

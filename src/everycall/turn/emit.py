@@ -35,8 +35,16 @@ class Emitter:
     def call(self, kind: type[CallEvent], call: ToolCall, **facts: Any) -> None:
         """Emit an event of one call."""
         if self.routine or kind.level != "debug":
-            about = {"call_id": call.call_id, "tool_name": call.name, "position": call.position}
-            self._send(kind(turn_id=self.turn_id, at=self._now(), **about, **facts))
+            self._send(
+                kind(
+                    turn_id=self.turn_id,
+                    at=self._now(),
+                    call_id=call.call_id,
+                    tool_name=call.name,
+                    position=call.position,
+                    **facts,
+                )
+            )
 
     def fault(self, where: str, error: BaseException) -> None:
         """Say that something beside the tools failed and was contained."""
@@ -50,5 +58,5 @@ class Emitter:
             except BaseException as error:  # noqa: BLE001 -- an observer cannot influence the turn
                 broken.append(error)
         if broken and not isinstance(event, FaultContained):
-            for error in broken:
-                self.fault("observer", error)
+            for one in broken:
+                self.fault("observer", one)

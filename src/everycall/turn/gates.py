@@ -1,13 +1,13 @@
 """Limits on how much runs at once. A waiting call holds nothing; a free place goes to whoever has waited longest.
 
-A call may have to pass several gates (its turn's, its tool's, the threads'). It takes all of its places at once or none, so
-two calls never wait for each other. It waits at the first gate that is full, and moves on to the next full one from there.
+A call may have to pass several gates (its turn's, its tool's, the threads'). It takes all of its places at once or
+none, so two calls never wait for each other. It waits at the first gate that is full, and moves on to the next full one
+from there.
 """
 
 import heapq
 from collections.abc import Callable, Sequence
 from itertools import count
-
 
 _arrivals = count()
 
@@ -24,7 +24,7 @@ class Gate:
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.held = 0
-        self.waiting: list["Waiter"] = []
+        self.waiting: list[Waiter] = []
 
     @property
     def full(self) -> bool:

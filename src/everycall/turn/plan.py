@@ -88,7 +88,9 @@ def plan(
             plans.append(_plan_one(call, tools, limits))
         else:
             searches -= 1
-            plans.append(Rejected(call, "unknown_tool", _unknown(call.name, close_names(call.name) if searches >= 0 else ())))
+            plans.append(
+                Rejected(call, "unknown_tool", _unknown(call.name, close_names(call.name) if searches >= 0 else ()))
+            )
     return plans
 
 

@@ -1,7 +1,7 @@
 """When a failed attempt is followed by another, and after how long. Pure; the only module that imports tenacity.
 
-1. Two things are needed: the cause is transient, and repeating is safe (design, section 5). What is transient is known by
-   `core.transient`; what is safe is known by the tool, or said by the error itself with `effect="none"`.
+1. Two things are needed: the cause is transient, and repeating is safe (design, section 5). What is transient is known
+   by `core.transient`; what is safe is known by the tool, or said by the error itself with `effect="none"`.
 2. Only what is an `Exception` is ever retried; a timeout only for tools that are safe to repeat.
 3. Nothing here runs for a call whose first attempt succeeds.
 """

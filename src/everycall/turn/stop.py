@@ -2,15 +2,16 @@
 
 This is the only module that knows how an event loop works inside. Why it exists:
 
-1. A task group waits for its children, so a tool that refuses cancellation would hold the turn. Each attempt is therefore a
-   *root task* (an asyncio task, a trio system task) that nobody waits for; the engine waits for its report.
-2. `asyncio.run` and `trio.run` do not return while a task lives. So a root task must be stoppable by force. A coroutine only
-   advances when somebody calls `send` or `throw`; a *driver* between the loop and the tool's coroutine is that somebody.
+1. A task group waits for its children, so a tool that refuses cancellation would hold the turn. Each attempt is
+   therefore a *root task* (an asyncio task, a trio system task) that nobody waits for; the engine waits for its report.
+2. `asyncio.run` and `trio.run` do not return while a task lives. So a root task must be stoppable by force. A coroutine
+   only advances when somebody calls `send` or `throw`; a *driver* between the loop and the tool's coroutine is that
+   somebody.
 
-The ladder: `stop` cancels the scope around the tool (level cancellation: shields are honoured); `abandon` says that nobody
-waits any more; `kill` answers the tool's next wait, and the waits after that, with `ForceStop`; a coroutine that survives
-`FORCED_THROWS` of them is never resumed again. A tool that swallows more than `REFUSALS` cancellations, or one after it was
-abandoned, is killed at once: it would keep a core busy, or its loop from closing.
+The ladder: `stop` cancels the scope around the tool (level cancellation: shields are honoured); `abandon` says that
+nobody waits any more; `kill` answers the tool's next wait, and the waits after that, with `ForceStop`; a coroutine that
+survives `FORCED_THROWS` of them is never resumed again. A tool that swallows more than `REFUSALS` cancellations, or one
+after it was abandoned, is killed at once: it would keep a core busy, or its loop from closing.
 """
 
 import asyncio
@@ -148,8 +149,8 @@ async def _await(value: Awaitable[object]) -> object:
 def _bury(coroutine: object) -> None:
     """Keep a dropped coroutine alive for ever.
 
-    Its finaliser would throw GeneratorExit into tool code outside of any loop, where a bare `except` in a `while True` spins
-    inside the interpreter's shutdown. A module-level list does not help there: modules are torn down as well.
+    Its finaliser would throw GeneratorExit into tool code outside of any loop, where a bare `except` in a `while True`
+    spins inside the interpreter's shutdown. A module-level list does not help there: modules are torn down as well.
     """
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(coroutine))
 
@@ -291,8 +292,8 @@ class _TrioRootTask(_RootTask):
     async def _guard(self) -> None:
         """Hold the body in a nursery.
 
-        A tool that leaks an open nursery makes its task fail with "Nursery stack corrupted"; in a bare system task that is a
-        TrioInternalError, and the end of the program.
+        A tool that leaks an open nursery makes its task fail with "Nursery stack corrupted"; in a bare system task that
+        is a TrioInternalError, and the end of the program.
         """
         trio = _trio()
         try:
@@ -317,7 +318,7 @@ class _TrioRootTask(_RootTask):
         self._aborted = True
         trio = _trio()
         if abort(_raise_force_stop) is trio.lowlevel.Abort.SUCCEEDED:
-            import outcome
+            import outcome  # noqa: PLC0415 -- trio's, and there only where trio is
 
             trio.lowlevel.reschedule(self.task, outcome.Error(ForceStop("this call was abandoned")))
 

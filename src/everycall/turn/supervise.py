@@ -1,9 +1,10 @@
 """Drives the planned calls of one turn to their seals: one heap of deadlines, one wait, no task of its own per call.
 
-1. The caller's own task is the supervisor. It sleeps until something is due or every slot is sealed; all else happens in
-   synchronous calls from the attempts. It waits for slots, never for tasks.
+1. The caller's own task is the supervisor. It sleeps until something is due or every slot is sealed; all else happens
+   in synchronous calls from the attempts. It waits for slots, never for tasks.
 2. Attempt n + 1 starts only after attempt n has really ended.
-3. Stopping is a ladder: asked to stop, a grace, sealed and abandoned. A second cancellation from outside skips the grace.
+3. Stopping is a ladder: asked to stop, a grace, sealed and abandoned. A second cancellation from outside skips the
+   grace.
 4. A slot is written before anybody is told.
 """
 
@@ -290,7 +291,9 @@ class Supervisor:
     def _timed_out(self, attempt: Attempt) -> None:
         if not attempt.ended and not attempt.slot.sealed and attempt.stop_code is None:
             tool = attempt.slot.tool
-            self._stop_attempt(attempt, attempt.bound, tool.timeout if attempt.bound == "attempt" else tool.call_timeout)
+            self._stop_attempt(
+                attempt, attempt.bound, tool.timeout if attempt.bound == "attempt" else tool.call_timeout
+            )
 
     def _queue_timed_out(self, slot: Slot) -> None:
         if slot.waiter is not None and not slot.sealed:

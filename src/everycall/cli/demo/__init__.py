@@ -11,7 +11,7 @@ from everycall.cli.demo.server import DemoServer
 from everycall.cli.demo.tools import demo_registry
 from everycall.cli.exits import DONE, FOUND, INTERRUPTED
 from everycall.cli.progress import Progress
-from everycall.cli.screen import Screen, answer_stream, screen_on
+from everycall.cli.screen import Screen, answer_stream, encoding_of, screen_on
 from everycall.cli.table import Line
 from everycall.cli.turns import count, run_to_end, turn_lines
 from everycall.core.errors import InfrastructureError
@@ -57,7 +57,7 @@ def run_demo(args: argparse.Namespace) -> int:
                 *_epilogue(turn, progress, findings),
             )
         else:
-            out.write(as_text(turn_as_json(turn), indent=2) + "\n")
+            out.write(as_text(turn_as_json(turn), indent=2, encoding=encoding_of(out)) + "\n")
         out.flush()
     if not finished:
         return INTERRUPTED
