@@ -1,4 +1,4 @@
-"""What outlives a turn: limits, threads, and the count of abandoned calls; and the hidden runtime of each event loop."""
+"""What outlives a turn: limits, threads, the count of abandoned calls; and the hidden runtime of each loop."""
 
 import logging
 import weakref

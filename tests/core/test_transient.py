@@ -313,7 +313,15 @@ def test_tenacity_is_looked_into():
         with pytest.raises(tenacity.RetryError) as info:
             tenacity.Retrying(stop=tenacity.stop_after_attempt(2), wait=tenacity.wait_none())(fail)
         assert is_transient(info.value) is transient
-    assert not is_transient(tenacity.RetryError(tenacity.Future(1)))  # not finished: nothing is waited for
+    waited = []
+
+    class Unfinished(tenacity.Future):
+        def exception(self, timeout=None):
+            waited.append(timeout)
+            return super().exception(timeout=0)
+
+    assert not is_transient(tenacity.RetryError(Unfinished(1)))
+    assert waited == [0]  # nothing is waited for
 
 
 def test_a_carrier_in_a_circle_is_permanent():

@@ -181,7 +181,9 @@ def test_an_sdk_object_with_unreadable_calls_is_mended_so_that_its_client_takes_
     names = [entry["function"]["name"] for entry in assistant["tool_calls"]]
     assert names == ["unreadable_call", "f", "unreadable_call"]
 
-    (content, user) = sent("gemini", GenerateContentResponse.model_validate(response("gemini", NAMELESS)))
+    checked = GenerateContentResponse.model_validate(response("gemini", NAMELESS))
+    assert isinstance(exchange_of("gemini", checked)[0], dict)  # no SDK object that holds what its type forbids
+    (content, user) = sent("gemini", checked)
     calls = [part["functionCall"]["name"] for part in content["parts"][1:]]
     assert calls == [part["functionResponse"]["name"] for part in user["parts"]] == ["unreadable_call", "f"]
     assert [part["thoughtSignature"] for part in content["parts"][1:]] == ["c2ln", "c2ln"]

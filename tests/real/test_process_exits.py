@@ -26,7 +26,8 @@ calls = [{{"id": n, "type": "function", "function": {{"name": n, "arguments": "{
 
 async def main():
     started = time.monotonic()
-    turn = await run_tool_calls({{"role": "assistant", "content": None, "tool_calls": calls}}, tools, limits=Limits(cancel_grace=0.2))
+    sent = {{"role": "assistant", "content": None, "tool_calls": calls}}
+    turn = await run_tool_calls(sent, tools, limits=Limits(cancel_grace=0.2))
     took = time.monotonic() - started
     assert turn["good"].ok, turn
     print(turn["bad"].code, "late" if took > 2 else "on-time", flush=True)

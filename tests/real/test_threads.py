@@ -1,4 +1,4 @@
-"""Sync tools on threads. Gates, not sleeps, prove what runs together; a blocked thread is let go at the end of its test."""
+"""Sync tools on threads. Gates, not sleeps, prove what runs together; blocked threads are let go in the end."""
 
 import contextvars
 import threading

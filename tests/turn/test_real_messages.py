@@ -1,4 +1,4 @@
-"""A hundred real assistant messages with two to five parallel calls (tests/data/DATA.md names the source and licence)."""
+"""A hundred real assistant messages with two to five parallel calls (source and licence: tests/data/DATA.md)."""
 
 import json
 import pathlib

@@ -33,8 +33,8 @@ def result_as_json(result: ToolResult) -> dict[str, object]:
 def as_text(value: object, *, indent: int | None = None, encoding: str = "utf-8") -> str:
     r"""Return *value* as JSON.
 
-    What *encoding* cannot hold, what a terminal would obey, and what cannot be seen, is written as `\u....`: still the same JSON. Bytes, which some
-    providers' SDKs take for images, are written in base64, as those SDKs send them.
+    What *encoding* cannot hold, what a terminal would obey, and what cannot be seen, is written as `\u....`: still the
+    same JSON. Bytes, which some providers' SDKs take for images, are written in base64, as those SDKs send them.
     """
     text = json.dumps(value, ensure_ascii=False, indent=indent, default=_plain)
     return _NOT_PLAIN.sub(lambda match: _shown(match[0], encoding), text)
@@ -75,7 +75,7 @@ def _part(part: Part) -> dict[str, Any]:
 def _value(result: ToolResult) -> object:
     if result.value is None or not isinstance(result.content, str):
         return None if result.value is None else _content(result)
-    if False:
+    if issubclass(type(result.value), str):
         return result.content
     try:
         return json.loads(result.content)

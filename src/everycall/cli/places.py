@@ -27,7 +27,7 @@ def show(finding: Finding, items: Sequence[Message], pairing: Pairing) -> Iterat
     """Yield the lines that show *finding*."""
     call_id = one_line(finding.call_id, 60)
     yield f"  message {finding.position}: {finding.kind}{f' ({call_id})' if call_id else ''}"
-    yield f"    {finding.message}"
+    yield f"    {one_line(finding.message, 300)}"
     call = _place_of_call(finding, pairing)
     shown = range(max(0, finding.position - AROUND), min(len(items), finding.position + AROUND + 1))
     width = len(str(shown[-1])) if shown else 1

@@ -201,7 +201,7 @@ class LateResult(CallEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForceStopped(CallEvent):
-    """An abandoned attempt was ended against its will; *dropped* if even that was refused and it is never resumed again."""
+    """An abandoned attempt was ended against its will; *dropped* if it refused even that and is never resumed."""
 
     name: ClassVar[str] = "force_stopped"
     level: ClassVar[Level] = "error"

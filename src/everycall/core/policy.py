@@ -45,7 +45,7 @@ def require_count(name: str, value: object, *, none_ok: bool = False, least: int
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """When a failed attempt is followed by another. Two things are needed: the cause is transient, and repeating is safe.
+    """When a failed attempt is followed by another: the cause must be transient, and repeating it safe.
 
     Attributes:
         attempts: attempts in all, the first included.

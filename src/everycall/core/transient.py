@@ -340,6 +340,5 @@ def _read(value: object, attribute: str) -> Any:
 
 
 def _whole(value: object) -> int | None:
-    """Return *value* as an `int` if it is one, `http.HTTPStatus` included; a truth value is none."""
-    kind = type(value)
-    return int.__int__(value) if issubclass(kind, int) and kind is not bool else None  # type: ignore[arg-type]
+    """Return *value* as an `int` if it is one, `http.HTTPStatus` included."""
+    return int.__int__(value) if issubclass(type(value), int) else None  # type: ignore[arg-type]

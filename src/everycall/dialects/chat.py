@@ -117,7 +117,7 @@ def assistant_message(parsed: ParsedMessage, *, keep_missing_ids: bool = False, 
         text_arguments: arguments are JSON text; else objects. It matters only for what stands for an unreadable entry.
     """
     source = without_empty_keys(parsed.source)
-    if all([call.call_id == call.sent_id and call.defect is None for call in parsed.calls]):
+    if all(call.call_id == call.sent_id and call.defect is None for call in parsed.calls):
         return source
     if any(call.defect is not None for call in parsed.calls):
         source = plain(source)  # an SDK's message does not hold the dicts that stand for unreadable entries
@@ -155,7 +155,7 @@ def without_empty_keys(message: Any) -> Any:
     """Return a dict without the keys that say nothing, `content` excepted; anything else as it is."""
     if not isinstance(message, dict):
         return message
-    if all([value or key == "content" for key, value in message.items()]):
+    if all(value or key == "content" for key, value in message.items()):
         return message
     idle = [key for key, value in message.items() if value in SAYS_NOTHING and key != "content"]
     return {key: value for key, value in message.items() if key not in idle} if idle else message

@@ -58,7 +58,7 @@ ALSO_READS = {"openai-chat": ("ollama", "cohere"), "cohere": ("openai-chat",), "
 
 
 def is_common(message: object) -> bool:
-    """Return whether *message* is what most messages are: a dict of OpenAI Chat whose calls are dicts of type `function`.
+    """Return whether *message* is what most messages are: an OpenAI Chat dict with `function` calls.
 
     This is a shortcut past the table of evidence, which comes to the same end.
     """

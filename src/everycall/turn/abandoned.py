@@ -49,10 +49,12 @@ class Abandoned:
     def refusal(self, tool_name: str, *, needs_thread: bool) -> str | None:
         """Return why no new call of *tool_name* may start, in one sentence for the model; None if it may."""
         if len(self._kill_at) >= self._limits.abandoned:
-            return f"{len(self._kill_at)} earlier calls were given up and still run; nothing new is started until they
-            end." if self._per_tool[tool_name] >= self._limits.abandoned_per_tool: return f"{self._per_tool[tool_name]}
-            earlier calls of this tool were given up and still run." if needs_thread and self._threads_lost: return
-            "Every thread is held by a call that was given up and still runs." return None
+            return f"{len(self._kill_at)} earlier calls were given up and still run; nothing starts until they end."
+        if self._per_tool[tool_name] >= self._limits.abandoned_per_tool:
+            return f"{self._per_tool[tool_name]} earlier calls of this tool were given up and still run."
+        if needs_thread and self._threads_lost:
+            return "Every thread is held by a call that was given up and still runs."
+        return None
 
     def add(self, attempt: Abandonable) -> None:
         """Count *attempt*, and see to it that it ends."""

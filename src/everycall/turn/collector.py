@@ -64,7 +64,7 @@ class Collector:
         queued: float = 0.0,
         duration: float = 0.0,
     ) -> tuple[str, ...]:
-        """Write the one and only result of the call at *position*, and of its echoes. A slot that is sealed stays as it is.
+        """Write the one and only result of the call at *position*, and of its echoes; what is sealed stays.
 
         Returns:
             What was changed to encode the value; for `announce`.
@@ -154,7 +154,7 @@ def explained(
 
 
 def _encoded(outcome: Outcome, max_bytes: int) -> tuple[Outcome, Content, tuple[str, ...]]:
-    """Return the outcome with its content and what was changed to encode it; another outcome if it cannot be encoded."""
+    """Return the outcome, its content, and what was changed to encode it; another outcome if that cannot be."""
     try:
         encoded = encode_value(outcome.value, max_bytes)
     except CannotEncode as refusal:

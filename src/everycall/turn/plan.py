@@ -47,7 +47,7 @@ class Echo(NamedTuple):
 Plan = Planned | Rejected | Echo
 
 MAX_NAME_SEARCHES = 20
-"""Unknown tools of one message for which near names are looked up: a search through a large registry takes milliseconds."""
+"""Unknown tools of one message for which near names are looked up: in a large registry that takes milliseconds."""
 
 CUT_OFF = "The message was cut off before it was complete, so none of its calls was run. Send them again."
 """Why a call of a truncated message is not run: a client may have completed its arguments by guessing."""

@@ -135,7 +135,7 @@ class Supervisor:
             self._letting_in = False
 
     def _takes_places(self, slot: Slot) -> bool:
-        """Pass the gates, or begin to wait for them. A call that is refused anyway takes no place and waits for none."""
+        """Pass the gates, or begin to wait for them. A call that is refused anyway takes no place."""
         if not slot.gates or self._refusal(slot) is not None:
             return True
         slot.waiter = pass_or_wait(

@@ -29,7 +29,7 @@ class Timers:
         self._wakes_at = NEVER
 
     def at(self, when: float, action: Callable[[Any], None], subject: Any) -> None:
-        """Call `action(subject)` at *when*, a moment on the loop's clock. There is no way to take it back: actions look first."""
+        """Call `action(subject)` at *when*, on the loop's clock. It cannot be taken back: actions look first."""
         heapq.heappush(self._heap, (when, next(self._tie), action, subject))
         if when < self._wakes_at:
             self.wake()

@@ -155,12 +155,12 @@ class Turn:
 
     @property
     def assistant_message(self) -> Any:
-        """What belongs in the next request: the input's own object where the provider accepts that, its ids made valid."""
+        """What belongs in the next request: the input's own object where the provider accepts it, ids made valid."""
         return self._render().assistant_message
 
     @property
     def exchange(self) -> list[Any]:
-        """The assistant message (or its items), then the results: append this to the history. Empty for a turn without calls."""
+        """The assistant message (or its items), then the results: append it. Empty for a turn without calls."""
         if not self.calls:
             return []
         rendered = self._render()
