@@ -96,7 +96,6 @@ class Progress:
         self._places: dict[int, _Place] = {}
         self._opened = 0.0
         self._offset = 0.0  # from the event loop's clock to the one that a picture can read
-        self._refusals: set[int] = set()
         self.duration: float | None = None
         self.remarks: list[str] = []
 
@@ -116,8 +115,6 @@ class Progress:
             self.remarks.append(f"{place.name} did not stop: its call was answered while it went on.")
         if isinstance(event, ForceStopped):
             self.remarks.append(f"{place.name} refused to stop: it was stopped by force.")
-        if isinstance(event, CancelRefused) and self._is_repeated(event):
-            return
         words, is_told = SENTENCES.get(type(event), (None, False))
         if words is None:
             return
@@ -128,12 +125,6 @@ class Progress:
             place.words = said
         if is_told and self._tell is not None:
             self._tell([self._clock(event.at), (f"{place.name}  ", "bold"), (said, _style(event))])
-
-    def _is_repeated(self, event: CancelRefused) -> bool:
-        """Whether this tool has refused before: it may do so a hundred times."""
-        repeated = event.position in self._refusals
-        self._refusals.add(event.position)
-        return repeated
 
     def _clock(self, at: float) -> Piece:
         return f"{at - self._opened:6.2f} s  ", "dim"

@@ -96,7 +96,7 @@ def _pair_surplus(placed: Placed, turns: Sequence[Turn], owned: dict[int, dict[s
     the first result is a copy, and goes nowhere.
     """
     turn, result = placed.turn, placed.result
-    if turn is None or turn.number + 1 >= len(turns) or False:
+    if turn is None or turn.number + 1 >= len(turns) or result == _owned(turn, owned)[result.call_id or ""].result:
         return
     following = turns[turn.number + 1]
     if following.first == turn.interloper and len(following.slots) <= MOST_SLOTS:

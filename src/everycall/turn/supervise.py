@@ -11,7 +11,6 @@
 import contextvars
 import secrets
 import threading
-from collections import deque
 from collections.abc import Sequence
 
 import anyio
@@ -21,7 +20,6 @@ from everycall.core.events import (
     AttemptFailed,
     AttemptStarted,
     CallAbandoned,
-    CallQueued,
     CancelRefused,
     ForceStopped,
     LateResult,
@@ -29,10 +27,11 @@ from everycall.core.events import (
 )
 from everycall.core.outcomes import Code
 from everycall.ports import AttemptEnd, NotEntered, Raised, Returned, Stopped
+from everycall.turn.admission import Admission, give_back
 from everycall.turn.attempts import Attempt
 from everycall.turn.collector import Collector
 from everycall.turn.emit import Emitter
-from everycall.turn.gates import Gate, leave, pass_or_wait
+from everycall.turn.gates import Gate
 from everycall.turn.judge import Outcome, Raise, judge_raise, judge_stop, judge_stop_in_back_off, rejected
 from everycall.turn.plan import Planned
 from everycall.turn.resources import Resources
@@ -73,9 +72,10 @@ class Supervisor:
         self._timers = Timers(resources.backend)
         self._turn_deadline = NEVER
         self._stop_code: Code | None = None
-        self._ready: deque[Slot] = deque()
-        self._letting_in = False
         limits = options.limits
+        self._admission = Admission(
+            resources, self._timers, limits.queue_timeout, emit, start=self._start, refuse=self._seal
+        )
         turn_gate = (Gate(limits.concurrency),) if limits.concurrency is not None else ()
         self.slots = {one.call.position: Slot(one, turn_gate + resources.gates_of(one.tool), limits) for one in planned}
 
@@ -106,6 +106,7 @@ class Supervisor:
             raise
         finally:
             self._timers.clear()
+            del self._admission  # it calls back into this object: no cycle for the collector
 
     def _all_sealed(self) -> bool:
         return not self.collector.open
@@ -114,66 +115,11 @@ class Supervisor:
         if self.options.turn_timeout is not None:
             self._turn_deadline = self._now() + self.options.turn_timeout
             self._timers.at(self._turn_deadline, self.stop, "turn")
-        self._ready.extend(self.slots.values())
-        self._let_in()
+        self._admission.ask(self.slots.values())
 
-    # --- starting -------------------------------------------------------------------------------------
+    # --- attempts -------------------------------------------------------------------------------------
 
-    def _let_in(self) -> None:
-        """Start what is ready. Never re-entered: a start may end at once and make another call ready."""
-        if self._letting_in:
-            return
-        self._letting_in = True
-        try:
-            while self._ready:
-                slot = self._ready.popleft()
-                if slot.sealed:
-                    self._give_back(slot)
-                elif slot.holds_places or self._takes_places(slot):
-                    self._start_or_refuse(slot)
-        finally:
-            self._letting_in = False
-
-    def _takes_places(self, slot: Slot) -> bool:
-        """Pass the gates, or begin to wait for them. A call that is refused anyway takes no place."""
-        if not slot.gates or self._refusal(slot) is not None:
-            return True
-        slot.waiter = pass_or_wait(
-            slot.gates, start=lambda: self._places_came_free(slot), refuse=lambda: self._refuse_waiting(slot)
-        )
-        if slot.waiter is None:
-            slot.holds_places = True
-            return True
-        slot.queued_since = self._now()
-        limit = self.options.limits.queue_timeout
-        if limit is not None and not slot.attempts:
-            self._timers.at(slot.queued_since + limit, self._queue_timed_out, slot)
-        self.emit.call(CallQueued, slot.call)
-        return False
-
-    def _places_came_free(self, slot: Slot) -> None:
-        slot.waiter = None
-        slot.holds_places = True
-        slot.queued += self._now() - slot.queued_since
-        self._ready.append(slot)
-        self._let_in()
-
-    def _refusal(self, slot: Slot) -> str | None:
-        """Return why abandoned calls forbid this one to start. A call that has started may go on."""
-        if slot.attempts or not len(self.resources.abandoned):
-            return None
-        return self.resources.abandoned.refusal(slot.tool.name, needs_thread=slot.tool.executor == "thread")
-
-    def _refuse_waiting(self, slot: Slot) -> None:
-        slot.waiter = None
-        self._seal(slot, rejected("saturated", self._refusal(slot) or "No place can come free."))
-
-    def _start_or_refuse(self, slot: Slot) -> None:
-        refusal = self._refusal(slot)
-        if refusal is not None:
-            self._give_back(slot)
-            self._seal(slot, rejected("saturated", refusal))
-            return
+    def _start(self, slot: Slot) -> None:
         slot.attempts += 1
         bound = slot.first_bound if slot.attempts == 1 else slot.tool.bind(slot.text)
         slot.attempt = attempt = Attempt(self, slot, slot.attempts, bound)
@@ -199,19 +145,13 @@ class Supervisor:
         if attempt.deadline < self._turn_deadline:
             self._timers.at(attempt.deadline, self._timed_out, attempt)
 
-    def _give_back(self, slot: Slot) -> None:
-        if slot.holds_places:
-            slot.holds_places = False
-            leave(slot.gates)
-
     # --- what the attempts say ------------------------------------------------------------------------
 
     def attempt_ended(self, attempt: Attempt, end: AttemptEnd) -> None:
         """Take note of how *attempt* really ended: the code that ran is over."""
         slot = attempt.slot
         slot.attempt = None
-        if slot.holds_places:
-            self._give_back(slot)
+        give_back(slot)
         if not slot.sealed:
             if isinstance(end, Returned):
                 self._seal(slot, Outcome("ok", "done", "", end.value, None, attempt.stop_code is not None))
@@ -222,8 +162,6 @@ class Supervisor:
             self.emit.call(LateResult, slot.call, attempt=attempt.number, outcome=_how(end))
         if isinstance(end, Stopped):
             self.emit.call(ForceStopped, slot.call, attempt=attempt.number, dropped=end.dropped)
-        if self._ready:
-            self._let_in()
 
     def attempt_confused_us(self, attempt: Attempt, error: BaseException) -> None:
         """Contain a fault of this library in judging *attempt*: its call is answered, its siblings go on."""
@@ -295,15 +233,9 @@ class Supervisor:
                 attempt, attempt.bound, tool.timeout if attempt.bound == "attempt" else tool.call_timeout
             )
 
-    def _queue_timed_out(self, slot: Slot) -> None:
-        if slot.waiter is not None and not slot.sealed:
-            slot.queued += self._now() - slot.queued_since
-            self._seal(slot, rejected("queue_timeout", "No place came free in time. Send fewer calls at once."))
-
     def _back_off_over(self, slot: Slot) -> None:
         if not slot.sealed:
-            self._ready.append(slot)
-            self._let_in()
+            self._admission.ask((slot,))
 
     def _grace_over(self, attempt: Attempt) -> None:
         if not attempt.ended and not attempt.slot.sealed:

@@ -1,0 +1,116 @@
+"""Who may start now: places at the gates, and the caps on abandoned calls.
+
+1. A call that waits holds nothing. It is let in by whoever leaves, in order of arrival.
+2. Above the caps on abandoned calls nothing new is started; a call that has started may go on.
+3. Never re-entered: a start may end at once and let another call in, and so on for a thousand calls.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from everycall.core.events import CallQueued
+from everycall.turn.emit import Emitter
+from everycall.turn.gates import leave, pass_or_wait
+from everycall.turn.judge import Outcome, rejected
+from everycall.turn.resources import Resources
+from everycall.turn.slot import Slot
+from everycall.turn.timers import Timers
+
+
+class Admission:
+    """Lets the calls of one turn in.
+
+    Args:
+        resources: what the turns of a runtime share.
+        timers: for the time that a call waits at most.
+        queue_timeout: that time in seconds; None for no bound.
+        emit: tells the observers.
+        start: begins the next attempt of a call.
+        refuse: settles a call that may not start.
+    """
+
+    __slots__ = ("_emit", "_letting_in", "_queue_timeout", "_ready", "_refuse", "_resources", "_start", "_timers")
+
+    def __init__(
+        self,
+        resources: Resources,
+        timers: Timers,
+        queue_timeout: float | None,
+        emit: Emitter,
+        *,
+        start: Callable[[Slot], None],
+        refuse: Callable[[Slot, Outcome], None],
+    ) -> None:
+        self._resources = resources
+        self._timers = timers
+        self._queue_timeout = queue_timeout
+        self._emit = emit
+        self._start = start
+        self._refuse = refuse
+        self._ready: deque[Slot] = deque()
+        self._letting_in = False
+
+    def ask(self, slots: Iterable[Slot]) -> None:
+        """Start the next attempt of each of *slots*, now or when there is a place for it."""
+        self._ready.extend(slots)
+        if self._letting_in:
+            return
+        self._letting_in = True
+        try:
+            while self._ready:
+                self._let_in(self._ready.popleft())
+        finally:
+            self._letting_in = False
+
+    def _let_in(self, slot: Slot) -> None:
+        if slot.sealed:
+            give_back(slot)
+            return
+        refusal = self._refusal(slot)
+        if refusal is not None:
+            give_back(slot)
+            self._refuse(slot, rejected("saturated", refusal))
+        elif not slot.gates or slot.holds_places or self._takes_places(slot):
+            self._start(slot)
+
+    def _refusal(self, slot: Slot) -> str | None:
+        """Return why abandoned calls forbid this one to start; None if they do not."""
+        if slot.attempts or not len(self._resources.abandoned):
+            return None
+        return self._resources.abandoned.refusal(slot.tool.name, needs_thread=slot.tool.executor == "thread")
+
+    def _takes_places(self, slot: Slot) -> bool:
+        """Pass the gates, or begin to wait for them."""
+        slot.waiter = pass_or_wait(
+            slot.gates, start=lambda: self._came_free(slot), refuse=lambda: self._never_free(slot)
+        )
+        if slot.waiter is None:
+            slot.holds_places = True
+            return True
+        slot.queued_since = self._resources.backend.now()
+        if self._queue_timeout is not None and not slot.attempts:
+            self._timers.at(slot.queued_since + self._queue_timeout, self._timed_out, slot)
+        self._emit.call(CallQueued, slot.call)
+        return False
+
+    def _came_free(self, slot: Slot) -> None:
+        slot.waiter = None
+        slot.holds_places = True
+        slot.queued += self._resources.backend.now() - slot.queued_since
+        self.ask((slot,))
+
+    def _never_free(self, slot: Slot) -> None:
+        slot.waiter = None
+        self._refuse(slot, rejected("saturated", self._refusal(slot) or "No place can come free."))
+
+    def _timed_out(self, slot: Slot) -> None:
+        if slot.waiter is not None and not slot.sealed:
+            slot.queued += self._resources.backend.now() - slot.queued_since
+            self._refuse(slot, rejected("queue_timeout", "No place came free in time. Send fewer calls at once."))
+
+
+def give_back(slot: Slot) -> None:
+    """Give back the places of an attempt that has ended, even long after its turn."""
+    if slot.holds_places:
+        slot.holds_places = False
+        leave(slot.gates)

@@ -1,0 +1,122 @@
+"""Root tasks on asyncio.
+
+Inside knowledge: what a coroutine yields to its task is a future that is marked as being waited for. A wait that is not
+handed to the loop has its mark taken off and its future cancelled, as `Task.cancel` does.
+"""
+
+import asyncio
+import types
+import weakref
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any
+
+import anyio
+
+from everycall.ports import Running, Signal, Work
+from everycall.turn.stop.root import Report, RootTask, close
+
+_NEVER = float("inf")
+
+
+class _AsyncioRootTask(RootTask):
+    __slots__ = ("task",)
+
+    def __init__(self, new_scope: Callable[[], anyio.CancelScope], work: Work, report: Report) -> None:
+        super().__init__(work, report, new_scope)
+        loop = asyncio.get_running_loop()
+        self.task: asyncio.Task[None] = loop.create_task(self.body(), context=work.context)
+
+    def kill(self) -> None:
+        self._force = True
+        if not self.task.done():
+            self.task.cancel()
+
+    @types.coroutine
+    def drive(self, coroutine: Coroutine[Any, Any, object]) -> Generator[Any, Any, object]:
+        error: BaseException | None = None
+        while True:
+            try:
+                trap = coroutine.send(None) if error is None else coroutine.throw(error)
+            except StopIteration as done:
+                return done.value
+            if error is not None and isinstance(error, asyncio.CancelledError):
+                self.swallowed()
+            if self._force:
+                self._release(trap)
+                error = self.next_throw(coroutine)
+                continue
+            error = None
+            if not self._waited:
+                self._waited = True
+                self._work.waits()
+            try:
+                yield trap
+            except GeneratorExit:
+                close(coroutine, refused=self._refusals > 0)
+                raise
+            except BaseException as answer:  # noqa: BLE001 -- a failed future answers by an exception
+                error = self.next_throw(coroutine) if self._force else answer
+
+    @staticmethod
+    def _release(trap: Any) -> None:
+        """Un-register a wait that is not handed to the loop."""
+        if getattr(trap, "_asyncio_future_blocking", None) is not None:
+            trap._asyncio_future_blocking = False  # noqa: SLF001 -- documented for authors of loops; there is no other way
+            trap.cancel()
+
+
+class _AsyncioSignal:
+    """A bare future: an asyncio.Event costs as much as the root task it waits for."""
+
+    __slots__ = ("_future",)
+
+    def __init__(self) -> None:
+        self._future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def set(self) -> None:
+        if not self._future.done():
+            self._future.set_result(None)
+
+    async def wait(self) -> None:
+        await self._future
+
+
+class AsyncioBackend:
+    """The running asyncio loop, as the engine sees it. It is also the executor `task`."""
+
+    name = "asyncio"
+    cancelled: type[BaseException] = asyncio.CancelledError
+
+    def __init__(self) -> None:
+        self._loop = weakref.ref(asyncio.get_running_loop())  # what belongs to a loop must not keep it alive
+        self._new_scope = type(anyio.CancelScope())  # this loop's own class: no look-up for every attempt
+        self._spawned: set[asyncio.Task[None]] = set()
+
+    def now(self) -> float:
+        """Return the loop's clock in seconds; from any thread."""
+        loop = self._loop()
+        return loop.time() if loop is not None else _NEVER
+
+    def post(self, callback: Callable[[], object]) -> bool:
+        """Run *callback* on the loop, from any thread. Returns False if the loop is closed."""
+        loop = self._loop()
+        try:
+            if loop is not None:
+                loop.call_soon_threadsafe(callback)
+        except RuntimeError:
+            return False
+        return loop is not None
+
+    def start(self, work: Work, report: Report) -> Running:
+        """Start an attempt as a root task."""
+        return _AsyncioRootTask(self._new_scope, work, report)
+
+    def signal(self) -> Signal:
+        """Return a new signal of this loop."""
+        return _AsyncioSignal()
+
+    def spawn(self, function: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Start *function*, which must not raise, as a root task of this library's own."""
+        task = asyncio.get_running_loop().create_task(function())
+        self._spawned.add(task)
+        task.add_done_callback(self._spawned.discard)
