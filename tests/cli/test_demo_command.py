@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import re
 import signal
 import socket
@@ -16,6 +15,7 @@ from everycall.cli.demo.script import SCRIPT
 from everycall.history import check
 
 pytestmark = pytest.mark.real
+pty = pytest.importorskip("pty")
 
 EXPECTED = {
     "get_weather": ("success", "ok", "done", 1),
@@ -45,11 +45,13 @@ def demo(*words, program=("-m", "everycall"), **environment):
 
 def on_a_terminal(width, program=("-m", "everycall")):
     """Run the demo on a pseudo terminal. Returns its exit code and all that it wrote."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.environ.update(TERM="xterm-256color", COLUMNS=str(width), LINES="40")
-        os.environ.pop("NO_COLOR", None)
-        os.execv(sys.executable, [sys.executable, *program, "demo"])
+    terminal, its_side = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(width), "LINES": "40"}
+    environment.pop("NO_COLOR", None)
+    process = subprocess.Popen(
+        [sys.executable, *program, "demo"], stdin=its_side, stdout=its_side, stderr=its_side, env=environment
+    )
+    os.close(its_side)
     written = b""
     while True:
         try:
@@ -60,7 +62,7 @@ def on_a_terminal(width, program=("-m", "everycall")):
             break
         written += piece
     os.close(terminal)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), written.decode()
+    return process.wait(20), written.decode()
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ def text_of(lines):
 def test_every_event_of_a_call_has_a_sentence_or_is_left_out_on_purpose():
     of_calls = {event for event in AnyEvent.__args__ if issubclass(event, CallEvent)}
     silent = {event.__name__ for event in of_calls - set(SENTENCES)}
-    assert silent == {"CallEchoed", "LateResult"}
+    assert silent == {"LateResult"}
     assert set(STYLES) == set(STATUS_OF.values())
 
 
@@ -114,13 +114,14 @@ async def test_a_turn_is_told_as_it_happens():
 
     progress = Progress(lambda line: told.append("".join(text for text, _ in line)))
     limits = Limits(cancel_grace=1)
-    calls = message(call("count", call_id=None), "stubborn")
+    calls = message(call("count", call_id=None), "stubborn", "stubborn")
     await run_tool_calls(calls, tools, limits=limits, observers=[progress.observe])
     text = "\n".join(told)
     assert re.search(r"count  got an id of its own: \w+\n", text)
     assert "  0.00 s  count  success" in text
     assert " 10.00 s  stubborn  was asked to stop, and goes on" in text
     assert text.count("goes on") == 1
+    assert "  0.00 s  stubborn  repeats call 2, and gets its outcome" in text
     assert progress.duration is not None
     assert progress.remarks == ["stubborn refused to stop: it was stopped by force."]
 

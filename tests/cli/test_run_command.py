@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 
 import pytest
 
@@ -382,6 +383,16 @@ async def refuses() -> str:
         except BaseException:
             pass
 
+@registry.tool
+async def clings() -> str:
+    print("hanging", file=sys.stderr, flush=True)
+    try:
+        await anyio.sleep_forever()
+    finally:
+        print("asked to stop", file=sys.stderr, flush=True)
+        with anyio.CancelScope(shield=True):
+            await anyio.sleep(60)
+
 @registry.tool(read_only=True)
 def blocks() -> str:
     threading.Event().wait(60)
@@ -406,6 +417,28 @@ def test_ctrl_c_prints_what_is_known_and_exits_with_130(folder):
     assert (process.returncode, codes) == (130, ["ok", "cancelled", "cancelled", "cancelled"])
     assert len(json.loads(out)["exchange"]) == 5
     assert err.endswith("everycall: interrupted; every call has a result\n")
+    assert "Traceback" not in err
+
+
+@pytest.mark.real
+def test_a_second_ctrl_c_waits_for_no_tool(folder):
+    (folder / "slow.py").write_text(textwrap.dedent(SLOW_TOOLS))
+    (folder / "slow.json").write_text(json.dumps(message("quick", "clings")))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "everycall", "run", "slow.json", "--tools", "slow:registry"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr.readline() == "hanging\n"
+    os.kill(process.pid, signal.SIGINT)
+    assert process.stderr.readline() == "asked to stop\n"
+    asked = time.monotonic()
+    os.kill(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert time.monotonic() - asked < 4  # the grace of a tool that is not safe to repeat is 5 s
+    assert (process.returncode, [one["code"] for one in json.loads(out)["results"]]) == (130, ["ok", "cancelled"])
     assert "Traceback" not in err
 
 

@@ -14,11 +14,11 @@ import re
 from pathlib import Path
 
 import pytest
-from sybil import Document, Sybil
+from sybil import Document
+from sybil.document import PythonDocStringDocument
 from sybil.evaluators.python import pad
 from sybil.parsers.markdown import CodeBlockParser
 from sybil.parsers.rest import DocTestParser
-from sybil.document import PythonDocStringDocument
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

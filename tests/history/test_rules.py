@@ -112,6 +112,14 @@ def test_a_result_without_a_place_is_never_given_to_the_last_call():
     assert [edit.dropped for edit in mended.edits if edit.kind == "dropped"] == [history[2]]
 
 
+def test_a_copy_of_a_result_is_not_given_to_a_later_call_of_the_same_id():
+    history = [HELLO, calls(call("c")), result("c", "same"), result("c", "same"), calls(call("c")), HELLO]
+    assert kinds(history) == ["duplicate_result", "missing_result"]
+    other = [*history[:3], result("c", "other"), *history[4:]]
+    assert kinds(other) == ["result_before_call"]
+    assert repair(other).messages == [*history[:3], history[4], other[3], HELLO]
+
+
 def test_the_first_result_of_a_call_is_kept_and_the_other_is_listed():
     history = [HELLO, calls(call("c1")), result("c1", "first"), result("c1", "second")]
     mended = repair(history)
@@ -235,7 +243,7 @@ class TestWhatIsNotOurs:
         bedrock = [
             {"role": "user", "content": [{"text": "Hi"}]},
             {"role": "assistant", "content": [{"toolUse": {"toolUseId": "t", "name": "x", "type": "server_tool_use"}}]},
-            {"role": "user", "content": [{"text": "So?"}]},
+            {"role": "user", "content": [{"toolResult": {"toolUseId": "t", "content": [], "type": "server_result"}}]},
         ]
         assert check(bedrock) == []
 
@@ -312,6 +320,18 @@ class TestResultsInOneMessage:
             split = [*whole[:2], *halves, whole[3]]
             assert kinds(split, dialect) == ([] if dialect == "anthropic" else ["split_results"])
             assert repair(split, dialect).messages == (split if dialect == "anthropic" else whole)
+
+    def test_text_behind_results_that_were_split_comes_along(self):
+        whole = wire(
+            "bedrock", [User("Hi"), Calls((Call("a", "f"), Call("b", "g"))), Res("a", "f", "1"), Res("b", "g", "2")]
+        )
+        first, second = whole[2]["content"]
+        split = [
+            *whole[:2],
+            {"role": "user", "content": [first]},
+            {"role": "user", "content": [second, {"text": "And?"}]},
+        ]
+        assert repair(split).messages == [*whole[:2], {"role": "user", "content": [first, second, {"text": "And?"}]}]
 
     def test_text_ahead_of_the_results_goes_behind_them(self):
         text = {"type": "text", "text": "Thanks"}

@@ -81,6 +81,41 @@ async def test_a_retry_gives_its_place_back_while_it_waits():
     assert anyio.current_time() - started == pytest.approx(11)
 
 
+async def test_the_time_to_queue_does_not_count_for_a_call_that_has_run_and_waits_again():
+    starts = []
+    tools = ToolRegistry(timeout=100)
+
+    @tools.tool(max_concurrency=1, read_only=True, retry=Retry(attempts=2, initial=1, jitter=False))
+    async def flaky(n: int) -> int:
+        starts.append(n)
+        await anyio.sleep(8)
+        if n == 1 and starts.count(1) == 1:
+            raise TransientToolError("busy")
+        return n
+
+    turn = await run_tool_calls(numbered("flaky", 4), tools, limits=Limits(queue_timeout=30))
+    assert starts == [0, 1, 2, 3, 1]
+    assert turn.ok
+
+
+async def test_a_call_that_waits_in_vain_for_its_next_attempt_ends_by_its_own_deadline_as_the_last_one_did():
+    tools = ToolRegistry(timeout=2)
+
+    @tools.tool(read_only=True, call_timeout=5, retry=Retry(attempts=2, initial=1, jitter=False))
+    async def fails() -> None:
+        raise TransientToolError("busy")
+
+    @tools.tool(read_only=True)
+    async def refuses() -> None:
+        with anyio.CancelScope(shield=True):
+            await anyio.sleep(1000)
+
+    started = anyio.current_time()
+    turn = await run_tool_calls(message("fails", "refuses"), tools, limits=Limits(concurrency=1))
+    assert [result.code for result in turn.results] == ["tool_error", "attempt"]
+    assert anyio.current_time() - started == pytest.approx(5)
+
+
 async def test_calls_over_the_limit_of_a_turn_are_answered_and_not_run():
     most = [0]
     tools = ToolRegistry()

@@ -85,7 +85,7 @@ def first_text(source: object) -> str:
         if isinstance(value, str) and value:
             return value[: 4 * WIDTH]
         if isinstance(value, Mapping):
-            waiting += [one for key, one in reversed(value.items()) if key not in _NOT_TEXT]
+            waiting += [one for key, one in reversed(list(value.items())) if key not in _NOT_TEXT]
         elif isinstance(value, list | tuple):
             waiting += list(value[:50])[::-1]
     return ""

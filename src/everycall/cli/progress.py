@@ -10,6 +10,7 @@ from everycall.core.events import (
     AttemptFailed,
     AttemptStarted,
     CallAbandoned,
+    CallEchoed,
     CallEvent,
     CallPlanned,
     CallQueued,
@@ -55,6 +56,7 @@ def _reported(event: ProgressReported) -> str:
 
 SENTENCES: dict[type[CallEvent], tuple[Callable[[Any], str], bool]] = {
     CallPlanned: (lambda _: "planned", False),
+    CallEchoed: (lambda event: f"repeats call {event.of + 1}, and gets its outcome", True),
     CallQueued: (lambda _: "waits for a free place", False),
     IdMinted: (lambda event: f"got an id of its own: {event.call_id}", True),
     AttemptStarted: (lambda event: f"attempt {event.attempt} runs", False),

@@ -120,6 +120,7 @@ class _Walk:
     def take(self, position: int, item: Message) -> None:
         if item.calls:
             if not self._growing:
+                self._close(position)
                 self.turns.append(Turn(number=len(self.turns), first=position, last=position))
             turn = self.turns[-1]
             turn.last = position

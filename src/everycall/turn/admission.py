@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable
 
 from everycall.core.events import CallQueued
 from everycall.turn.emit import Emitter
-from everycall.turn.gates import leave, pass_or_wait
+from everycall.turn.gates import Waiter, leave, pass_or_wait
 from everycall.turn.judge import Outcome, rejected
 from everycall.turn.resources import Resources
 from everycall.turn.slot import Slot
-from everycall.turn.timers import Timers
+from everycall.turn.timers import NEVER, Timers
 
 
 class Admission:
@@ -81,15 +81,15 @@ class Admission:
 
     def _takes_places(self, slot: Slot) -> bool:
         """Pass the gates, or begin to wait for them."""
-        slot.waiter = pass_or_wait(
-            slot.gates, start=lambda: self._came_free(slot), refuse=lambda: self._never_free(slot)
-        )
+        slot.waiter = pass_or_wait(slot.gates, slot, start=self._came_free, refuse=self._never_free)
         if slot.waiter is None:
             slot.holds_places = True
             return True
         slot.queued_since = self._resources.backend.now()
-        if self._queue_timeout is not None and not slot.attempts:
-            self._timers.at(slot.queued_since + self._queue_timeout, self._timed_out, slot)
+        waits_until = NEVER if self._queue_timeout is None else slot.queued_since + self._queue_timeout
+        waits_until = min(waits_until, slot.deadline)  # a call that waits for its next attempt uses up its own time
+        if waits_until != NEVER:
+            self._timers.at(waits_until, self._timed_out, slot.waiter)
         self._emit.call(CallQueued, slot.call)
         return False
 
@@ -101,12 +101,15 @@ class Admission:
 
     def _never_free(self, slot: Slot) -> None:
         slot.waiter = None
-        self._refuse(slot, rejected("saturated", self._refusal(slot) or "No place can come free."))
+        self._refuse(slot, slot.failed or rejected("saturated", self._refusal(slot) or "No place can come free."))
 
-    def _timed_out(self, slot: Slot) -> None:
-        if slot.waiter is not None and not slot.sealed:
-            slot.queued += self._resources.backend.now() - slot.queued_since
-            self._refuse(slot, rejected("queue_timeout", "No place came free in time. Send fewer calls at once."))
+    def _timed_out(self, waiter: Waiter) -> None:
+        slot: Slot = waiter.subject
+        if slot.waiter is not waiter or slot.sealed:
+            return  # it was let in since
+        slot.queued += self._resources.backend.now() - slot.queued_since
+        no_place = rejected("queue_timeout", "No place came free in time. Send fewer calls at once.")
+        self._refuse(slot, slot.failed or no_place)  # a call that has run ends as its last attempt did
 
 
 def give_back(slot: Slot) -> None:

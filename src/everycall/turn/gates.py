@@ -8,6 +8,7 @@ from there.
 import heapq
 from collections.abc import Callable, Sequence
 from itertools import count
+from typing import Any
 
 _arrivals = count()
 
@@ -37,19 +38,22 @@ class Gate:
         for waiter in sorted(waiting):
             if not waiter.gone:
                 waiter.gone = True
-                waiter.refuse()
+                waiter.refuse(waiter.subject)
 
     def __repr__(self) -> str:
         return f"<Gate {self.held} of {self.capacity} held, {len(self.waiting)} waiting>"
 
 
 class Waiter:
-    """A call that waits for places at *gates*: let in by `start`, sent away by `refuse`."""
+    """Somebody who waits for places at *gates*: let in by `start(subject)`, sent away by `refuse(subject)`."""
 
-    __slots__ = ("gates", "gone", "number", "refuse", "start")
+    __slots__ = ("gates", "gone", "number", "refuse", "start", "subject")
 
-    def __init__(self, gates: Sequence[Gate], start: Callable[[], None], refuse: Callable[[], None]) -> None:
+    def __init__(
+        self, gates: Sequence[Gate], subject: Any, start: Callable[[Any], None], refuse: Callable[[Any], None]
+    ) -> None:
         self.gates = gates
+        self.subject = subject
         self.start = start
         self.refuse = refuse
         self.number = next(_arrivals)
@@ -59,8 +63,16 @@ class Waiter:
         return self.number < other.number
 
 
-def pass_or_wait(gates: Sequence[Gate], start: Callable[[], None], refuse: Callable[[], None]) -> Waiter | None:
+def pass_or_wait(
+    gates: Sequence[Gate], subject: Any, *, start: Callable[[Any], None], refuse: Callable[[Any], None]
+) -> Waiter | None:
     """Take a place at each of *gates*, or wait for them.
+
+    Args:
+        gates: what must be passed.
+        subject: handed to one of the following.
+        start: called when all places were taken for it.
+        refuse: called when none can come free any more.
 
     Returns:
         None if the places were taken (*start* is not called), else the waiter; set its `gone` to give up.
@@ -70,7 +82,7 @@ def pass_or_wait(gates: Sequence[Gate], start: Callable[[], None], refuse: Calla
         for gate in gates:
             gate.held += 1
         return None
-    waiter = Waiter(gates, start, refuse)
+    waiter = Waiter(gates, subject, start, refuse)
     heapq.heappush(blocked.waiting, waiter)
     return waiter
 
@@ -94,4 +106,4 @@ def _admit(gate: Gate) -> None:
             continue
         for other in waiter.gates:
             other.held += 1
-        waiter.start()
+        waiter.start(waiter.subject)

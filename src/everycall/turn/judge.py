@@ -52,6 +52,8 @@ TRANSIENT_CODES: frozenset[Code] = frozenset(
 )
 """Codes whose cause may pass by itself."""
 
+_EFFECTS: frozenset[Effect] = frozenset({"none", "done", "unknown"})
+
 MAY_HAVE_HAPPENED = " It may have taken effect: check before repeating it."
 
 
@@ -63,7 +65,8 @@ def rejected(code: Code, message: str) -> Outcome:
 def judge_raise(error: BaseException, tool: Tool) -> Raise:
     """Return what an exception means that the tool raised by itself."""
     cause = cause_of(error)
-    declared = cause.effect if isinstance(cause, ToolError) else None
+    on_purpose = issubclass(type(cause), ToolError)  # not isinstance: that reads what a hostile object says of itself
+    declared = cause.effect if on_purpose and cause.effect in _EFFECTS else None  # type: ignore[attr-defined]
     effect: Effect = declared or ("none" if tool.read_only else "unknown")
     transient = is_transient(error, tool.retry.on if tool.retry else ())
     wait = retry_after(error) if transient else None
@@ -74,7 +77,7 @@ def judge_raise(error: BaseException, tool: Tool) -> Raise:
         "tool_error",
         effect,
         message,
-        error=failure_of(error, traceback=not isinstance(cause, ToolError)),
+        error=failure_of(error, traceback=not on_purpose),
         retryable=transient and (effect == "none" or tool.idempotent),
     )
     return Raise(outcome, transient, declared == "none", wait)

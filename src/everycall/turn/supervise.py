@@ -182,7 +182,8 @@ class Supervisor:
             if isinstance(error, self.resources.backend.cancelled):
                 error = None  # it ended as it was asked to
             outcome = judge_stop(code or "attempt", slot.tool, attempt.stop_seconds, error=error)
-            may_repeat = code == "attempt" and slot.tool.safe_to_repeat
+            # Code that had to be stopped by force was never unwound: nothing may run beside what it left behind.
+            may_repeat = code == "attempt" and slot.tool.safe_to_repeat and isinstance(end, Raised)
             self._attempt_failed(slot, attempt, Raise(outcome, transient=may_repeat))
 
     def _attempt_failed(self, slot: Slot, attempt: Attempt, judged: Raise) -> None:
@@ -273,6 +274,7 @@ class Supervisor:
         if attempt.entered:
             self._timers.at(self._now() + attempt.slot.grace, self._grace_over, attempt)
         else:
+            attempt.slot.attempts -= 1  # it was on its way and will not begin
             self._seal(attempt.slot, self.stopped_now(attempt.slot, code))
         if attempt.running is not None:
             attempt.running.stop()

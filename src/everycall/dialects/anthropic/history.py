@@ -11,7 +11,7 @@ from typing import Any
 from everycall.core.history import HistoryRules, Message, Rest, Result
 from everycall.dialects.anthropic.turn import DIALECT
 from everycall.dialects.media import NO_OUTPUT
-from everycall.dialects.reading import changed, is_list, read
+from everycall.dialects.reading import changed, is_list, read, word
 from everycall.dialects.transcript import RoleTable, as_json, scan_blocks, text_id, write_blocks
 
 _MISSING = (
@@ -64,7 +64,7 @@ def _text(text: str) -> dict[str, str]:
 
 
 def _is_call(block: object) -> bool:
-    return read(block, "type") == "tool_use"
+    return word(read(block, "type")) == "tool_use"
 
 
 def _read_part(block: object) -> Result | Rest:
@@ -79,17 +79,13 @@ def _defect(block: object) -> str | None:
     if isinstance(content, str) and content:
         return None
     is_error = read(block, "is_error") is True
-    if content is None or isinstance(content, str):
-        return _EMPTY_ERROR if is_error and not content else None
+    if not content and (content is None or isinstance(content, str) or is_list(content)):
+        return _EMPTY_ERROR if is_error else None
     if not is_list(content):
         return "has a content that is neither a text nor a list of blocks"
-    if is_error and not content:
-        return _EMPTY_ERROR
     if any(read(one, "type") == "text" and not read(one, "text") for one in content):
         return _EMPTY_TEXT
-    if is_error and any(read(one, "type") != "text" for one in content):
-        return _MEDIA_IN_ERROR
-    return None
+    return _MEDIA_IN_ERROR if is_error and any(read(one, "type") != "text" for one in content) else None
 
 
 def _write_result(result: Result) -> Any:

@@ -1,8 +1,8 @@
 """Root tasks on trio, which is imported by whoever runs the loop, never by this library.
 
 Inside knowledge: what a coroutine yields to trio is a wait with an abort function, or a checkpoint without. A wait is
-aborted once at most, so trio's own tries are watched. If trio yields something else one day, a tool is abandoned without
-a hard stop.
+aborted once at most, so trio's own tries are watched. If trio yields something else one day, a tool is abandoned
+without a hard stop.
 """
 
 import sys
