@@ -7,11 +7,8 @@ import sys
 import time
 from collections import Counter
 
-import anyio
-
-from everycall import Limits, ToolRegistry, ToolRuntime
-from everycall._api import open_turn as open_alone
-from tests.simulation.behaviours import BEHAVIOURS
+from everycall import Limits
+from everycall import open_turn as open_alone
 from tests.simulation.checker import violations
 from tests.simulation.loops import run_seeded
 from tests.simulation.turns import GRACE, QUEUE, play, script
@@ -22,7 +19,7 @@ TURNS_PER_LOOP = 50
 async def one_loop(seed, turns, backend, found, digest):
     """Play *turns* scripted turns in one loop, as a program would."""
     rng = random.Random(seed)
-    limits = dict(cancel_grace=GRACE, unsafe_cancel_grace=GRACE, queue_timeout=QUEUE)
+    limits = {"cancel_grace": GRACE, "unsafe_cancel_grace": GRACE, "queue_timeout": QUEUE}
 
     def open_turn(message, tools, record):
         options = {"turn_timeout": record.stop_after} if record.stop == "turn timeout" and record.stop_after > 0 else {}

@@ -1,4 +1,4 @@
-"""What simulated tools do. Each is an async function of a `World` entry and a duration; it says what it does to the world."""
+"""What simulated tools do. Each is an async function of its `SimulatedCall` and a duration in virtual seconds."""
 
 import asyncio
 

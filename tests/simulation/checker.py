@@ -1,4 +1,4 @@
-"""Decides whether a recorded turn kept the promise. It knows the rules, not the code: see the reliability research, C.2."""
+"""Decides whether a recorded turn kept the promise. It knows the rules, not the code."""
 
 from everycall import check
 from everycall.core.outcomes import STATUS_OF

@@ -73,5 +73,5 @@ def _state_of(failed: FailedAttempt) -> tenacity.RetryCallState:
 
 _RETRYING = tenacity.Retrying()
 
-UNIFORM = random.SystemRandom().uniform
+UNIFORM = random.uniform
 """The default source of jitter."""
