@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from everycall.sync import run_tool_calls_sync
     from everycall.turn.turn import Turn
 
+    __version__: str
+
 _HOME = {
     "EverycallError": "core.errors",
     "Edit": "core.history",
@@ -89,16 +91,18 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        from importlib.metadata import version  # noqa: PLC0415 -- hardly ever asked for
+if not TYPE_CHECKING:  # a checker that saw this would take any name for one of ours
 
-        return version("everycall")
-    if name not in _HOME:
-        raise AttributeError(f"module 'everycall' has no attribute {name!r}")
-    value = getattr(import_module(f"everycall.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> Any:
+        if name == "__version__":
+            from importlib.metadata import version  # noqa: PLC0415 -- hardly ever asked for
+
+            return version("everycall")
+        if name not in _HOME:
+            raise AttributeError(f"module 'everycall' has no attribute {name!r}")
+        value = getattr(import_module(f"everycall.{_HOME[name]}"), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

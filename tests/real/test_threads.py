@@ -146,6 +146,29 @@ async def test_a_sync_tool_under_middleware_runs_in_a_thread():
     assert turn.results[0].content.startswith("everycall")
 
 
+async def test_a_thread_under_middleware_is_counted_until_it_really_ends(gate):
+    async def through(call, proceed):
+        return await proceed()
+
+    events = []
+    tools = ToolRegistry(timeout=0.1, middleware=[through])
+
+    @tools.tool(read_only=True)
+    def blocks() -> None:
+        gate.wait(WAIT)
+
+    limits = Limits(cancel_grace=0.1, linger=0.1)
+    async with ToolRuntime(tools, limits=limits, observers=[events.append]) as runtime:
+        turn = await runtime.run(message("blocks"))
+        assert turn.results[0].code == "attempt"
+        await anyio.sleep(0.5)  # the time to linger is over, and who waited for the thread has been stopped
+        assert runtime.statistics().threads_busy == 1
+        assert runtime.statistics().abandoned == 1
+        gate.set()
+    assert runtime.statistics().threads_busy == 0
+    assert [event.name for event in events].count("late_result") == 1
+
+
 async def test_a_context_variable_reaches_the_thread_and_nothing_comes_back():
     name = contextvars.ContextVar("name", default="nobody")
     tools = ToolRegistry()

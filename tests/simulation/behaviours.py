@@ -129,6 +129,6 @@ BEHAVIOURS = {
     "raises SystemExit": (raises(lambda: SystemExit(2)), {"tool_error"}),
     "raises GeneratorExit": (raises(GeneratorExit), {"tool_error"}),
     "raises its own base": (raises(lambda: OwnBase("x")), {"tool_error"}),
-    "is busy for ever": (raises(lambda: TransientToolError("busy", effect="none")), {"tool_error"}),
-    "is busy, then returns": (fails_then_returns, {"ok", "tool_error"}),
+    "is busy for ever": (raises(lambda: TransientToolError("busy", effect="none")), {"tool_error", "call"}),
+    "is busy, then returns": (fails_then_returns, {"ok", "tool_error", "call"}),
 }

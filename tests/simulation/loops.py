@@ -82,11 +82,12 @@ class SteppingClock(trio.abc.Clock):
         return self._now
 
     def deadline_to_sleep_time(self, deadline):
+        self._has_polled = not self._has_polled
+        if self._has_polled:
+            return 0  # what other code posted to the loop arrives as I/O, and must come before the jump
         if deadline == float("inf"):
             raise RuntimeError("deadlock: nothing can run, and no timer is set")
-        if self._has_polled:  # what other code posted to the loop arrives as I/O, and must come before the jump
-            self._now = max(self._now, deadline)
-        self._has_polled = not self._has_polled
+        self._now = max(self._now, deadline)
         return 0
 
 

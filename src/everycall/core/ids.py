@@ -40,6 +40,12 @@ class IdRule:
         """Whether the provider takes *call_id* as it is."""
         return self.pattern.fullmatch(call_id) is not None and len(call_id) <= MAX_ID_BYTES
 
+    def changed(self, call: ToolCall) -> bool:
+        """Return whether the id of *call* in the exchange is another than was sent."""
+        if self.positional and not call.sent_id:
+            return False  # it stays absent on the wire: the minted one is a name for us alone
+        return call.call_id != call.sent_id
+
     def mint(self, *facts: object) -> str:
         """Return the id hashed from *facts*: the same facts give the same id in any process."""
         text = json.dumps(facts, sort_keys=True, default=str)

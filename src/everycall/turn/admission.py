@@ -6,7 +6,7 @@
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from everycall.core.events import CallQueued
 from everycall.turn.emit import Emitter
@@ -50,9 +50,9 @@ class Admission:
         self._ready: deque[Slot] = deque()
         self._letting_in = False
 
-    def ask(self, slots: Iterable[Slot]) -> None:
-        """Start the next attempt of each of *slots*, now or when there is a place for it."""
-        self._ready.extend(slots)
+    def ask(self, slot: Slot) -> None:
+        """Start the next attempt of a call, now or when there is a place for it."""
+        self._ready.append(slot)
         if self._letting_in:
             return
         self._letting_in = True
@@ -97,7 +97,7 @@ class Admission:
         slot.waiter = None
         slot.holds_places = True
         slot.queued += self._resources.backend.now() - slot.queued_since
-        self.ask((slot,))
+        self.ask(slot)
 
     def _never_free(self, slot: Slot) -> None:
         slot.waiter = None

@@ -18,7 +18,7 @@ import anyio
 
 from everycall.core.events import ProgressReported
 from everycall.core.outcomes import Code
-from everycall.ports import AttemptEnd, Executor, NotEntered, Raised, Returned, Running
+from everycall.ports import AttemptEnd, Executor, Raised, Returned, Running
 from everycall.registry.arguments import read_arguments
 from everycall.registry.context import ToolContext
 from everycall.registry.tool import Bound, Tool
@@ -57,6 +57,8 @@ class Attempt:
 
     __slots__ = (
         "_bound",
+        "_elsewhere",
+        "_held",
         "_supervisor",
         "abandoned",
         "bound",
@@ -84,6 +86,8 @@ class Attempt:
         self.running: Running | None = None
         self.stop_code: Code | None = None  # why it was asked to stop
         self.stop_seconds: float | None = None  # the bound that passed, if it was one
+        self._elsewhere = 0  # parts of this attempt that run by themselves, in a thread say
+        self._held: AttemptEnd | None = None  # how it ended, while such a part still runs
         self.bound: Code = "attempt"  # which bound the deadline comes from
         self.deadline = NEVER  # on the loop's clock
         self.entered = self.ended = self.abandoned = False
@@ -132,7 +136,10 @@ class Attempt:
     # --- the way back ---
 
     def report(self, end: AttemptEnd) -> None:
-        """Receive how the attempt ended; on the loop, once."""
+        """Receive how the attempt ended; on the loop, once. While a part of it still runs, it has not really ended."""
+        if self._elsewhere:
+            self._held = end
+            return
         try:
             if self.holds_thread and isinstance(end, Returned) and isinstance(end.value, Awaitable):
                 self._await_on_loop(end.value)
@@ -215,8 +222,32 @@ class Attempt:
             value = tool.call(bound, context)
         else:
             executor = self._supervisor.resources.executors[tool.executor]
-            value = await _run_elsewhere(executor, _Inner(self, lambda: tool.call(bound, context)))
+            value = await self._run_elsewhere(executor, _Inner(self, lambda: tool.call(bound, context)))
         return await value if isinstance(value, Awaitable) else value
+
+    async def _run_elsewhere(self, executor: Executor, work: "_Inner") -> object:
+        """Run a part of this attempt at another executor and wait until its code has really ended."""
+        ends: list[AttemptEnd] = []
+        done = anyio.Event()
+
+        def ended(end: AttemptEnd) -> None:
+            self._elsewhere -= 1
+            ends.append(end)
+            done.set()
+            if self._held is not None:  # who waited here was stopped by force: only now is the attempt over
+                held, self._held = self._held, None
+                self.report(held)
+
+        self._elsewhere += 1
+        executor.start(work, ended)
+        with anyio.CancelScope(shield=True):  # a thread cannot be cancelled
+            await done.wait()
+        match ends.pop():
+            case Returned(value):
+                return value
+            case Raised(error):
+                raise error
+        raise TimeoutError("the call was stopped before its code was entered")
 
 
 @dataclass(slots=True)
@@ -241,28 +272,6 @@ class _Inner:
 
     def leaked(self, error: BaseException) -> None:
         self.attempt.leaked(error)
-
-
-async def _run_elsewhere(executor: Executor, work: _Inner) -> object:
-    """Run *work* at another executor and wait until its code has really ended: a thread cannot be cancelled."""
-    ends: list[AttemptEnd] = []
-    done = anyio.Event()
-
-    def report(end: AttemptEnd) -> None:
-        ends.append(end)
-        done.set()
-
-    executor.start(work, report)
-    with anyio.CancelScope(shield=True):
-        await done.wait()
-    match ends.pop():
-        case Returned(value):
-            return value
-        case Raised(error):
-            raise error
-        case NotEntered():
-            await anyio.lowlevel.checkpoint()  # raises: the attempt was stopped
-    raise RuntimeError("the call was stopped before its code was entered")
 
 
 def idempotency_key(turn_key: str, position: int, tool_name: str, arguments: str) -> str:

@@ -67,12 +67,13 @@ def judge_raise(error: BaseException, tool: Tool) -> Raise:
     cause = cause_of(error)
     on_purpose = issubclass(type(cause), ToolError)  # not isinstance: that reads what a hostile object says of itself
     declared = cause.effect if on_purpose and cause.effect in _EFFECTS else None  # type: ignore[attr-defined]
-    effect: Effect = declared or ("none" if tool.read_only else "unknown")
+    effect: Effect = "none" if tool.read_only else declared or "unknown"
     transient = is_transient(error, tool.retry.on if tool.retry else ())
     wait = retry_after(error) if transient else None
     message = message_for_model(error)
     if wait is not None:
-        message += f" Repeat it after {wait:g} s at the earliest."
+        stop = "" if message.endswith((".", "!", "?")) else "."
+        message += f"{stop} Repeat it after {wait:g} s at the earliest."
     outcome = Outcome(
         "tool_error",
         effect,

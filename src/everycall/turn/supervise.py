@@ -73,9 +73,7 @@ class Supervisor:
         self._turn_deadline = NEVER
         self._stop_code: Code | None = None
         limits = options.limits
-        self._admission = Admission(
-            resources, self._timers, limits.queue_timeout, emit, start=self._start, refuse=self._seal
-        )
+        self._admission: Admission | None = None  # made when a call has a gate to pass, or a cap to respect
         turn_gate = (Gate(limits.concurrency),) if limits.concurrency is not None else ()
         self.slots = {one.call.position: Slot(one, turn_gate + resources.gates_of(one.tool), limits) for one in planned}
 
@@ -106,7 +104,7 @@ class Supervisor:
             raise
         finally:
             self._timers.clear()
-            del self._admission  # it calls back into this object: no cycle for the collector
+            self._admission = None  # it calls back into this object: no cycle for the collector
 
     def _all_sealed(self) -> bool:
         return not self.collector.open
@@ -115,9 +113,22 @@ class Supervisor:
         if self.options.turn_timeout is not None:
             self._turn_deadline = self._now() + self.options.turn_timeout
             self._timers.at(self._turn_deadline, self.stop, "turn")
-        self._admission.ask(self.slots.values())
+        for slot in self.slots.values():
+            self._ask(slot)
 
     # --- attempts -------------------------------------------------------------------------------------
+
+    def _ask(self, slot: Slot) -> None:
+        """Start the next attempt of a call, now or when it may."""
+        if not slot.gates and not len(self.resources.abandoned):
+            self._start(slot)
+            return
+        if self._admission is None:
+            wait = self.options.limits.queue_timeout
+            self._admission = Admission(
+                self.resources, self._timers, wait, self.emit, start=self._start, refuse=self._seal
+            )
+        self._admission.ask(slot)
 
     def _start(self, slot: Slot) -> None:
         slot.attempts += 1
@@ -236,7 +247,7 @@ class Supervisor:
 
     def _back_off_over(self, slot: Slot) -> None:
         if not slot.sealed:
-            self._admission.ask((slot,))
+            self._ask(slot)
 
     def _grace_over(self, attempt: Attempt) -> None:
         if not attempt.ended and not attempt.slot.sealed:

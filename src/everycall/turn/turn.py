@@ -170,7 +170,7 @@ class Turn:
     @property
     def ids_changed(self) -> bool:
         """Whether an id was minted, so that the assistant message in your history must be this turn's."""
-        return any(call.call_id != call.sent_id for call in self.calls)
+        return any(self._plan.dialect.id_rule.changed(call) for call in self.calls)
 
     @property
     def ok(self) -> bool:
@@ -272,38 +272,44 @@ async def run_turn(turn: Turn) -> None:
     Raises:
         BaseException: a cancellation from outside, after every slot is sealed.
     """
-    plan, around = turn._plan, turn._surroundings()  # noqa: SLF001 -- this function is the turn's own
-    now = around.resources.backend.now
+    plan, (resources, observers, routine) = turn._plan, turn._surroundings()  # noqa: SLF001 -- the turn's own function
+    now = resources.backend.now
     opened = now()
-    emit = Emitter(plan.options.key or f"turn-{next(_turn_numbers)}", around.observers, now, routine=around.routine)
-    echoes: dict[int, list[int]] = {}
+    emit = Emitter(plan.options.key or f"turn-{next(_turn_numbers)}", observers, now, routine=routine)
+    collector = Collector(plan.parsed.calls, _echoes(plan.plans), emit, plan.explain, turn._wake_followers)  # noqa: SLF001
+    planned = [one for one in plan.plans if type(one) is Planned]
+    supervisor = Supervisor(planned, collector, resources, plan.options, emit)
+    turn._begin(collector, supervisor, resources.backend.post)  # noqa: SLF001
+    emit.turn(TurnOpened, calls=len(plan.plans), dialect=plan.dialect.name)
     for one in plan.plans:
-        if isinstance(one, Echo):
-            echoes.setdefault(one.of, []).append(one.call.position)
-    collector = Collector(plan.parsed.calls, echoes, emit, plan.explain, turn._wake_followers)  # noqa: SLF001
-    planned = [one for one in plan.plans if isinstance(one, Planned)]
-    supervisor = Supervisor(planned, collector, around.resources, plan.options, emit)
-    turn._begin(collector, supervisor, around.resources.backend.post)  # noqa: SLF001
-    emit.turn(TurnOpened, calls=len(turn), dialect=plan.dialect.name)
-    for one in plan.plans:
-        if isinstance(one, Rejected):
+        if type(one) is Rejected:
             collector.seal(one.call.position, rejected(one.code, one.message))
+        if plan.dialect.id_rule.changed(one.call):
+            emit.call(IdMinted, one.call, sent_id=one.call.sent_id)
         _tell_planned(one, emit, collector)
     try:
         await supervisor.run()
     finally:
         turn._finish()  # noqa: SLF001
-        emit.turn(TurnClosed, calls=len(turn), duration=now() - opened, stopped=turn._cancelled)  # noqa: SLF001
+        emit.turn(TurnClosed, calls=len(plan.plans), duration=now() - opened, stopped=turn._cancelled)  # noqa: SLF001
+
+
+def _echoes(plans: Sequence[Plan]) -> dict[int, list[int]]:
+    """Return, for each call that is repeated in its message, the positions of its repetitions."""
+    echoes: dict[int, list[int]] = {}
+    for one in plans:
+        if type(one) is Echo:
+            echoes.setdefault(one.of, []).append(one.call.position)
+    return echoes
 
 
 def _tell_planned(plan: Plan, emit: Emitter, collector: Collector) -> None:
     """Tell the observers what was decided about one call, and what had to be changed for it."""
     call = plan.call
-    if call.call_id != call.sent_id:
-        emit.call(IdMinted, call, sent_id=call.sent_id)
     match plan:
         case Planned():
-            emit.call(CallPlanned, call)
+            if emit.routine:
+                emit.call(CallPlanned, call)
             for note in plan.notes:
                 emit.call(ValueCoerced, call, where="arguments", what=note)
             if plan.bound.coerced:
