@@ -3,13 +3,15 @@
 from collections.abc import Callable, Coroutine, Sequence
 from contextvars import Context
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from everycall.core.calls import ParsedMessage, ToolDefinition
 from everycall.core.events import Event
-from everycall.core.history import HistoryRules, Message
 from everycall.core.ids import IdRule
 from everycall.core.outcomes import ToolResult
+
+if TYPE_CHECKING:  # a turn never needs these, and making their classes takes as long as a hundred turns
+    from everycall.core.history import HistoryRules, Message
 
 Observer = Callable[[Event], None]
 """Receives every event, synchronously, on the event loop, after the fact. What it raises is contained."""
@@ -82,9 +84,9 @@ class Dialect(Protocol):
 class HistoryDialect(Protocol):
     """What `check` and `repair` need of a provider. Pure; a module with these three names is one."""
 
-    RULES: HistoryRules
+    RULES: "HistoryRules"
 
-    def scan(self, messages: Sequence[object]) -> list[Message]:
+    def scan(self, messages: Sequence[object]) -> "list[Message]":
         """Read a history, one `Message` per message, in order.
 
         Raises:
@@ -92,7 +94,7 @@ class HistoryDialect(Protocol):
         """
         ...
 
-    def write(self, items: Sequence[Message]) -> list[object]:
+    def write(self, items: "Sequence[Message]") -> list[object]:
         """Write a history. What is not `changed` comes out as the object that was read: `write(scan(m)) == m`."""
         ...
 

@@ -6,7 +6,7 @@ import logging
 import anyio
 import pytest
 
-from everycall import Limits, Retry, ToolContext, ToolRegistry, ToolRuntime, TransientToolError, run_tool_calls
+from everycall import Image, Limits, Retry, ToolContext, ToolRegistry, ToolRuntime, TransientToolError, run_tool_calls
 from tests.messages import call, message
 
 
@@ -117,6 +117,20 @@ async def test_an_observer_that_raises_changes_nothing_and_is_told_to_the_others
     assert turn.ok
     assert "fault_contained" in [event.name for event in events]
     assert "call_settled" in [event.name for event in events]
+
+
+async def test_an_image_that_the_provider_cannot_take_becomes_text_and_that_is_told():
+    events = []
+    tools = ToolRegistry()
+
+    @tools.tool
+    async def draw() -> Image:
+        return Image(data=b"png", media_type="image/png")
+
+    turn = await run_tool_calls(message("draw"), tools, observers=[events.append])
+    assert turn.ok
+    assert isinstance(turn.messages[0]["content"], str)
+    assert [event.where for event in events if event.name == "value_coerced"] == ["content"]
 
 
 async def test_progress_is_told():

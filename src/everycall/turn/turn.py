@@ -291,7 +291,20 @@ async def run_turn(turn: Turn) -> None:
         await supervisor.run()
     finally:
         turn._finish()  # noqa: SLF001
+        if any(type(result.content) is tuple for result in turn.results):
+            _tell_replaced(turn, emit)
         emit.turn(TurnClosed, calls=len(plan.plans), duration=now() - opened, stopped=turn._cancelled)  # noqa: SLF001
+
+
+def _tell_replaced(turn: Turn, emit: Emitter) -> None:
+    """Tell the observers which images and files the provider cannot take in a result: they became text."""
+    try:
+        replaced = turn._render().replaced  # noqa: SLF001 -- as above
+    except Exception as error:  # noqa: BLE001 -- a dialect of the caller's own; it fails again where it is asked for
+        emit.fault("rendering", error)
+        return
+    for position in replaced:
+        emit.call(ValueCoerced, turn.calls[position], where="content", what="what the provider cannot take became text")
 
 
 def _echoes(plans: Sequence[Plan]) -> dict[int, list[int]]:
