@@ -125,7 +125,7 @@ BEHAVIOURS = {
     "raises on purpose": (raises(lambda: ToolError("no", effect="none")), {"tool_error"}),
     "raises a group": (raises(lambda: ExceptionGroup("g", [ValueError(1), KeyError(2)])), {"tool_error"}),
     "raises CancelledError": (raises(lambda: asyncio.CancelledError("own")), {"tool_error"}),
-    "raises TimeoutError": (raises(lambda: TimeoutError("own")), {"tool_error"}),
+    "raises TimeoutError": (raises(lambda: TimeoutError("own")), {"tool_error", "call"}),
     "raises SystemExit": (raises(lambda: SystemExit(2)), {"tool_error"}),
     "raises GeneratorExit": (raises(GeneratorExit), {"tool_error"}),
     "raises its own base": (raises(lambda: OwnBase("x")), {"tool_error"}),

@@ -72,7 +72,6 @@ class SteppingClock(trio.abc.Clock):
 
     def __init__(self):
         self._now = 0.0
-        self._has_polled = False
 
     def start_clock(self):
         pass
@@ -82,9 +81,8 @@ class SteppingClock(trio.abc.Clock):
         return self._now
 
     def deadline_to_sleep_time(self, deadline):
-        self._has_polled = not self._has_polled
-        if self._has_polled:
-            return 0  # what other code posted to the loop arrives as I/O, and must come before the jump
+        if trio_run.GLOBAL_RUN_CONTEXT.runner.entry_queue.queue:
+            return 0  # something was posted to the loop: it arrives as I/O, and must come before the jump
         if deadline == float("inf"):
             raise RuntimeError("deadlock: nothing can run, and no timer is set")
         self._now = max(self._now, deadline)
