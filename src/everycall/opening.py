@@ -7,7 +7,7 @@ from typing import Any
 from everycall.core.errors import UsageError
 from everycall.core.ids import assign_ids
 from everycall.core.policy import Limits, require_seconds
-from everycall.dialects import detect, dialect_named
+from everycall.dialects import detect, dialect_of
 from everycall.ports import Dialect, Observer
 from everycall.registry import ToolRegistry
 from everycall.turn.plan import plan
@@ -55,15 +55,9 @@ def chosen_dialect(dialect: object) -> Dialect | None:
     """Return the dialect that the caller named or passed; None to detect it.
 
     Raises:
-        UsageError: there is no such dialect.
+        UsageError: there is no such dialect, or the object lacks a part.
     """
-    if dialect is None:
-        return None
-    if isinstance(dialect, str):
-        return dialect_named(dialect)
-    if all(hasattr(dialect, part) for part in ("name", "id_rule", "parse", "render")):
-        return dialect  # type: ignore[return-value]  # a dialect of the caller's own; the port is structural
-    raise UsageError(f"dialect must be the name of a dialect, such as 'openai-chat', not {type(dialect).__name__}")
+    return None if dialect is None else dialect_of(dialect, "name", "id_rule", "parse", "render")
 
 
 def require_registry(registry: object) -> None:

@@ -99,6 +99,10 @@ class HistoryDialect(Protocol):
         ...
 
 
+class FullDialect(Dialect, HistoryDialect, Protocol):
+    """Turns and histories of one provider in one object: what `check(messages, dialect)` takes besides a name."""
+
+
 class Returned(NamedTuple):
     """An attempt ended with a value."""
 

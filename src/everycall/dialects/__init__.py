@@ -5,7 +5,7 @@ A dialect's module is imported when it is first needed, so that a program pays f
 
 from functools import cache
 from importlib import import_module
-from typing import cast
+from typing import Any, cast
 
 from everycall.core.errors import MessageError, UsageError
 from everycall.dialects.detection import recognise, why_unknown
@@ -35,6 +35,27 @@ def dialect_named(name: str) -> Dialect:
     if not isinstance(name, str) or name not in _MODULES:
         raise UsageError(f"There is no dialect {name!r}; known are {', '.join(DIALECT_NAMES)}.")
     return _load(name)
+
+
+def dialect_of(dialect: object, *parts: str) -> Any:
+    """Return the dialect that the caller named or passed.
+
+    Args:
+        dialect: a name, or an object of the caller's own (see `everycall.ports.Dialect`).
+        parts: the members that an object must have for what it is wanted for.
+
+    Raises:
+        UsageError: there is no dialect of this name, or the object lacks a part; the message says which.
+    """
+    if isinstance(dialect, str):
+        return dialect_named(dialect)
+    lacking = [part for part in parts if not hasattr(dialect, part)]
+    if lacking:
+        raise UsageError(
+            f"dialect must be the name of a dialect, such as 'openai-chat', or a dialect of your own; "
+            f"{type(dialect).__name__} lacks {', '.join(lacking)}: see everycall.ports.FullDialect."
+        )
+    return dialect
 
 
 def detect(message: object) -> Dialect:

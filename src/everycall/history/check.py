@@ -9,6 +9,7 @@ from everycall.core.outcomes import bounded
 from everycall.history.pairing import Pairing, pair
 from everycall.history.scanning import Scanned, scan_history
 from everycall.history.turns import Placed, Slot, Turn, same_tool
+from everycall.ports import FullDialect
 
 SENTENCES: Mapping[str, str] = {
     "missing_result": "The call {id} of {name} has no result.",
@@ -31,12 +32,13 @@ SENTENCES: Mapping[str, str] = {
 _ORDER = {kind: rank for rank, kind in enumerate(get_args(FindingKind))}
 
 
-def check(messages: object, dialect: str | None = None, *, allow_open: bool = False) -> list[Finding]:
+def check(messages: object, dialect: str | FullDialect | None = None, *, allow_open: bool = False) -> list[Finding]:
     """Find what a provider would refuse in a history, or answer wrongly.
 
     Args:
         messages: a list of messages (for Responses: of items) as they would be sent; dicts or the SDK's objects.
-        dialect: the provider's dialect, such as `openai-chat`; None to tell it from the messages.
+        dialect: the provider's dialect by name, such as `openai-chat`, or one of your own; None to tell it from the
+            messages.
         allow_open: calls of the last turn may still wait for their results, if nothing but results follows them.
 
     Returns:
@@ -44,7 +46,7 @@ def check(messages: object, dialect: str | None = None, *, allow_open: bool = Fa
 
     Raises:
         MessageError: *messages* cannot be read as a history: not a list, an unknown role, too deep, too large.
-        UsageError: there is no dialect of this name.
+        UsageError: there is no such dialect.
 
     Example:
         >>> messages = [

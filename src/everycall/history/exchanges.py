@@ -7,14 +7,15 @@ from everycall.core.history import Message, Result
 from everycall.core.policy import require_count
 from everycall.history.pairing import pair
 from everycall.history.scanning import Scanned, scan_history
+from everycall.ports import FullDialect
 
 
-def exchanges(messages: object, dialect: str | None = None) -> list[list[object]]:
+def exchanges(messages: object, dialect: str | FullDialect | None = None) -> list[list[object]]:
     """Return the groups of messages that belong together: a message with calls, and all results that answer it.
 
     Args:
         messages: a list of messages or items.
-        dialect: the provider's dialect; None to tell it from the messages.
+        dialect: the provider's dialect by name, or one of your own; None to tell it from the messages.
 
     Returns:
         The groups, in order. Each message is in exactly one: one after the other they are the history again. A message
@@ -23,20 +24,20 @@ def exchanges(messages: object, dialect: str | None = None) -> list[list[object]
 
     Raises:
         MessageError: *messages* cannot be read as a history.
-        UsageError: there is no dialect of this name.
+        UsageError: there is no such dialect.
     """
     scanned = scan_history(messages, dialect)
     return [[item.source for item in scanned.items[start:end]] for start, end in _spans(scanned)]
 
 
-def trim(messages: object, *, keep: int, dialect: str | None = None) -> list[object]:
+def trim(messages: object, *, keep: int, dialect: str | FullDialect | None = None) -> list[object]:
     """Return the end of a history, cut between exchanges.
 
     Args:
         messages: a list of messages or items; it is not changed.
         keep: messages to keep at most, beside the system messages at the beginning, which always stay. One exchange is
             never split: if the last one alone is longer, it stays whole.
-        dialect: the provider's dialect; None to tell it from the messages.
+        dialect: the provider's dialect by name, or one of your own; None to tell it from the messages.
 
     Returns:
         A new list of the same objects. It begins (behind the system messages) with a message of the user if there is
@@ -44,7 +45,7 @@ def trim(messages: object, *, keep: int, dialect: str | None = None) -> list[obj
 
     Raises:
         MessageError: *messages* cannot be read as a history.
-        UsageError: *keep* is not a whole number of at least 1, or there is no dialect of this name.
+        UsageError: *keep* is not a whole number of at least 1, or there is no such dialect.
     """
     limit = require_count("keep", keep)
     if limit is None:

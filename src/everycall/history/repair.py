@@ -16,17 +16,20 @@ from everycall.history.mending import KnownResults, Mended, edit, mend, real_res
 from everycall.history.pairing import Pairing, pair
 from everycall.history.scanning import Scanned, scan_history
 from everycall.history.turns import Placed, Turn
+from everycall.ports import FullDialect
 
 REMOVED = "(A tool result that answered no call was taken out here.)"
 """Stands in a user message that held nothing else, where the provider refuses two messages of the model in a row."""
 
 
-def repair(messages: object, dialect: str | None = None, *, results: KnownResults | None = None) -> Repair:
+def repair(
+    messages: object, dialect: str | FullDialect | None = None, *, results: KnownResults | None = None
+) -> Repair:
     """Return a history without findings, and the list of what was changed.
 
     Args:
         messages: a list of messages (for Responses: of items); it is not changed.
-        dialect: the provider's dialect; None to tell it from the messages.
+        dialect: the provider's dialect by name, or one of your own; None to tell it from the messages.
         results: real results by call id, such as from your own records, for calls whose results are missing. A result
             for an id that several such calls share goes to the last of them.
 
@@ -35,7 +38,7 @@ def repair(messages: object, dialect: str | None = None, *, results: KnownResult
 
     Raises:
         MessageError: *messages* cannot be read as a history.
-        UsageError: there is no dialect of this name, or *results* is not such a mapping.
+        UsageError: there is no such dialect, or *results* is not such a mapping.
 
     Example:
         >>> messages = [

@@ -14,6 +14,7 @@ from everycall.core.ids import IdRule
 from everycall.dialects import DIALECT_NAMES
 from everycall.history.pairing import Pairing, pair
 from everycall.history.scanning import history_dialect, scan_history
+from everycall.ports import FullDialect
 
 CLASSES: Mapping[str, IdRule] = {
     # Mistral's API up to tokenizer v11, Mistral models on Bedrock, strict chat templates
@@ -30,12 +31,12 @@ _COMPOSITE = ("|", "__thought__")
 """What joins an id with something else: Codex's item id, a gateway's signature. The id is what stands before it."""
 
 
-def rewrite_ids(messages: object, dialect: str | None, target: str) -> list[object]:
+def rewrite_ids(messages: object, dialect: str | FullDialect | None, target: str) -> list[object]:
     """Return the history with ids that fit another provider, the same on each call and its result.
 
     Args:
         messages: a list of messages or items, in *dialect*; it is not changed.
-        dialect: the dialect that they are in; None to tell it from the messages.
+        dialect: the dialect that they are in, by name or one of your own; None to tell it from the messages.
         target: `strict9` (9 letters or digits), `safe` (up to 40 of letters, digits, `_` and `-`), or where the history
             is to go: a dialect's name, or `mistral`.
 

@@ -12,9 +12,9 @@ from typing import cast
 from everycall.core.errors import MessageError
 from everycall.core.history import Message
 from everycall.core.ids import IdRule
-from everycall.dialects import dialect_named
+from everycall.dialects import dialect_of
 from everycall.history.detect import detect_history
-from everycall.ports import Dialect, HistoryDialect
+from everycall.ports import Dialect, FullDialect, HistoryDialect
 
 MAX_DEPTH = 64
 """Levels of lists and objects within one message; the same bound as for the arguments of a call (design, section 5)."""
@@ -22,6 +22,9 @@ MAX_CHARACTERS = 32 * 1024 * 1024
 """Characters of all texts of one history: the largest request that Anthropic takes is 32 MB, others take less."""
 MAX_VALUES = 10_000_000
 """Lists, objects and texts of one history: a history can be small and yet refer to one part many times over."""
+
+PARTS = ("name", "id_rule", "parse", "render", "RULES", "scan", "write")
+"""What an object must have to be taken for a dialect here: the others of `FullDialect` no history needs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,21 +47,21 @@ class Scanned:
         return self.dialect.id_rule
 
 
-def scan_history(messages: object, dialect: str | None) -> Scanned:
+def scan_history(messages: object, dialect: str | FullDialect | None) -> Scanned:
     """Read *messages*.
 
     Args:
         messages: a list of messages (or items), as they would be sent.
-        dialect: a dialect's name; None to tell it from the messages.
+        dialect: a dialect's name, or a dialect of the caller's own; None to tell it from the messages.
 
     Raises:
         MessageError: it is no history, or not one of this dialect.
-        UsageError: there is no dialect of this name.
+        UsageError: there is no dialect of this name, or the object lacks a part.
     """
     history = require_history(messages)
-    name = detect_history(history) if dialect is None else dialect
-    spoken = dialect_named(name)
-    reader = history_dialect(name)
+    chosen = detect_history(history) if dialect is None else dialect
+    spoken = dialect_of(chosen, *PARTS)
+    reader = history_dialect(chosen) if isinstance(chosen, str) else chosen
     return Scanned(items=reader.scan(history), dialect=spoken, history=reader)
 
 

@@ -11,8 +11,8 @@ from typing import Any, TypeVar, Unpack, overload
 from everycall.core.errors import UsageError
 from everycall.core.outcomes import ToolResult
 from everycall.core.policy import DEFAULT_TIMEOUT, Retry, require_seconds
+from everycall.ports import Dialect
 from everycall.registry.binding import Binder
-from everycall.registry.data_schema import data_binder
 from everycall.registry.docstrings import read_documentation
 from everycall.registry.options import (
     ToolOptions,
@@ -22,7 +22,6 @@ from everycall.registry.options import (
     require_name,
     require_retry,
 )
-from everycall.registry.schema import typed_binder
 from everycall.registry.signature import Shape, is_async, read_shape, require_callable
 from everycall.registry.tool import Tool
 
@@ -149,18 +148,19 @@ class ToolRegistry:
             self._handed_out = True
             return MappingProxyType(self._tools)
 
-    def definitions(self, dialect: str) -> list[dict[str, object]]:
+    def definitions(self, dialect: str | Dialect) -> list[dict[str, object]]:
         """Return what belongs in the request's `tools=`.
 
         Args:
-            dialect: a dialect's name, such as `openai-chat`.
+            dialect: a dialect's name, such as `openai-chat`; or a dialect of your own.
 
         Raises:
             UsageError: there is no such dialect, or it cannot hold a tool's name; the message names the cure.
         """
-        from everycall.dialects import dialect_named  # noqa: PLC0415 - a program that only runs tools never needs it
+        from everycall.dialects import dialect_of  # noqa: PLC0415 - a program that only runs tools never needs it
 
-        return dialect_named(dialect).definitions([tool.definition() for tool in self])
+        spoken: Dialect = dialect_of(dialect, "definitions")
+        return spoken.definitions([tool.definition() for tool in self])
 
     def get(self, name: str) -> Tool | None:
         """Return the tool called *name*, or None."""
@@ -207,8 +207,12 @@ def _schema(
     documentation = read_documentation(function)
     if schema is None:
         shape = read_shape(function, name)
+        from everycall.registry.schema import typed_binder  # noqa: PLC0415 -- pydantic's heavy half, for the first tool
+
         return *typed_binder(shape, documentation.parameters, name), shape, documentation.description
     known = read_shape(function, name) if _has_signature(function) else None
+    from everycall.registry.data_schema import data_binder  # noqa: PLC0415 -- only where a schema is data
+
     return *data_binder(known, schema, name), known, documentation.description
 
 
