@@ -6,9 +6,13 @@ Threads and processes do not know of virtual time; tests with those live in `tes
 import asyncio
 import os
 import random
+import signal
 
 import pytest
 from trio.testing import MockClock
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as under nohup: the tests of Ctrl-C want the usual handler
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 os.environ.setdefault(
     "LITELLM_LOCAL_MODEL_COST_MAP", "True"

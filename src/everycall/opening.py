@@ -1,5 +1,6 @@
 """From what the caller passed to a plan: every argument is checked here, and nothing has run yet."""
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -96,6 +97,8 @@ def require_observers(observers: object) -> tuple[Observer, ...]:
         raise UsageError("observers must be a sequence: observers=(my_observer,), not observers=my_observer")
     if not isinstance(observers, Sequence) or not all(callable(one) for one in observers):
         raise UsageError("observers must be a sequence of functions that take one event")
+    if any(inspect.iscoroutinefunction(one) for one in observers):
+        raise UsageError("an observer must be a plain function: it is called as `observer(event)` and never awaited")
     return tuple(observers)
 
 

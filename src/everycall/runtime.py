@@ -167,6 +167,8 @@ class ToolRuntime:
         return self._resources
 
     def _surroundings(self) -> Surroundings:
+        if self._closed:
+            raise UsageError("this ToolRuntime is closed: run the turn before you leave it")
         return surroundings(self._entered(), self._observers)
 
 
@@ -194,9 +196,12 @@ def surroundings(resources: Resources, observers: tuple[Observer, ...]) -> Surro
     return Surroundings(resources, (*observers, _log), routine)
 
 
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
 def _log(event: Event) -> None:
     """Hand the event to the log; structlog is imported with the first one that is wanted."""
-    if _LOGGER.isEnabledFor(logging.DEBUG if event.level == "debug" else logging.INFO):
+    if _LOGGER.isEnabledFor(_LEVELS[event.level]):
         from everycall.observers.log import log  # noqa: PLC0415 -- structlog costs more to import than a turn to run
 
         log(event)

@@ -143,6 +143,8 @@ async def test_progress_is_told():
         await anyio.sleep(1)
 
     await run_tool_calls(message("works"), tools, observers=[events.append])
+    told = [event.name for event in events]
+    assert told.index("progress_reported") < told.index("call_settled")
     [event] = [event for event in events if event.name == "progress_reported"]
     assert (event.done, event.total, event.message) == (1, 2, "half")
 
@@ -180,6 +182,25 @@ class TestTheDefaultLog:
             await run_tool_calls(message("refuses", "fine"), tools)
         assert "everycall.call_abandoned" in caplog.text
         assert "call_fine" not in caplog.text
+
+    async def test_shows_what_is_wrong_at_the_level_that_python_starts_with(self, caplog):
+        tools = ToolRegistry(timeout=1)
+
+        @tools.tool
+        async def buggy() -> None:
+            raise ZeroDivisionError("oops\nINFO forged")
+
+        @tools.tool(read_only=True)
+        async def refuses() -> None:
+            with anyio.CancelScope(shield=True):
+                await anyio.sleep(10)
+
+        with caplog.at_level(logging.WARNING, "everycall"):
+            await run_tool_calls(message("buggy", "refuses"), tools)
+        assert "ZeroDivisionError" in caplog.text
+        assert "everycall.call_abandoned" in caplog.text
+        assert not any(line.startswith("INFO forged") for line in caplog.text.splitlines())
+        assert "on_asyncio.py" not in caplog.text  # the tool's frames, not ours
 
     async def test_writes_every_event_at_debug_and_nothing_to_stdout(self, caplog, capsys):
         tools = ToolRegistry()

@@ -211,6 +211,21 @@ async def test_leaving_a_runtime_stops_the_turns_that_still_run():
         runtime.open_turn(message("hangs"))
 
 
+async def test_a_turn_that_was_opened_before_its_runtime_closed_runs_nothing_after():
+    entered = []
+    tools = ToolRegistry()
+
+    @tools.tool
+    async def tool() -> None:
+        entered.append(1)
+
+    async with ToolRuntime(tools) as runtime:
+        turn = runtime.open_turn(message("tool"))
+    with pytest.raises(UsageError, match="closed"):
+        await turn.run()
+    assert entered == []
+
+
 async def test_a_limit_of_the_runtime_is_refused_for_one_turn():
     with pytest.raises(UsageError, match=r"Limits\.threads.*ToolRuntime"):
         await run_tool_calls(message("x"), ToolRegistry(), limits=Limits(threads=4))

@@ -1,5 +1,7 @@
 """Which result belongs to which call: order, ids, echoes, cut-off messages, and the exchange."""
 
+import json
+
 import anyio
 import pytest
 
@@ -173,6 +175,16 @@ async def test_two_fetches_of_which_one_is_forbidden_give_two_tool_messages_afte
     assert [m["tool_call_id"] for m in turn.messages] == ["a", "b"]
     assert turn["b"].status == "error"
     assert "403" in turn["b"].content
+
+
+async def test_what_has_no_utf8_form_never_reaches_the_exchange():
+    sent = message(call("nothing", {}, "id\ud800"), call("nothing", {}, "good"))
+    tools = ToolRegistry(explain=lambda _: "half a pair: \ud800")
+    events = []
+    turn = await run_tool_calls(sent, tools, observers=[events.append])
+    json.dumps([m["tool_call_id"] + m["content"] for m in turn.messages], ensure_ascii=False).encode()
+    json.dumps([event.to_dict() for event in events], ensure_ascii=False).encode()
+    assert turn.ids_changed
 
 
 async def test_explain_may_replace_the_text_and_a_broken_one_does_not():

@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from everycall import Limits, ToolRegistry, UsageError, open_turn, run_tool_calls
-from tests.messages import message, numbered
+from tests.messages import call, message, numbered
 
 GRACE = Limits(cancel_grace=1, unsafe_cancel_grace=2)
 
@@ -114,6 +114,45 @@ async def test_a_turn_that_is_stopped_before_it_runs_runs_nothing(tools):
     turn.cancel()
     assert await turn.run() is turn
     assert codes(turn) == ["not_started"]
+
+
+@pytest.mark.parametrize("kind", ["quick", "hangs", "swallows", "waits for a place", "in a thread"])
+async def test_a_turn_that_is_stopped_before_it_runs_enters_no_tool_of_any_kind(kind):
+    entered = []
+    registry = ToolRegistry()
+
+    async def quick() -> None:
+        entered.append(1)
+
+    async def hangs() -> None:
+        entered.append(1)
+        await anyio.sleep_forever()
+
+    async def swallows() -> None:
+        entered.append(1)
+        while True:
+            try:
+                await anyio.sleep_forever()
+            except BaseException:
+                pass
+
+    def in_a_thread() -> None:
+        entered.append(1)
+
+    tool = {
+        "quick": quick,
+        "hangs": hangs,
+        "swallows": swallows,
+        "waits for a place": quick,
+        "in a thread": in_a_thread,
+    }
+    registry.add(tool[kind], name="tool", max_concurrency=1 if kind == "waits for a place" else None)
+    turn = open_turn(message(*[call("tool", {}, f"c{n}") for n in range(3)]), registry)
+    turn.cancel()
+    await turn.run()
+    await anyio.sleep(1)
+    assert entered == []
+    assert codes(turn) == ["not_started"] * 3
 
 
 async def test_the_turn_timeout_ends_what_runs_and_what_waits(tools):

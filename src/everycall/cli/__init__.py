@@ -8,6 +8,7 @@
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -42,17 +43,34 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code.
     """
     words = sys.argv[1:] if argv is None else list(argv)
+    if sys.stdout is None:  # it was closed by whoever started this
+        return UNUSABLE
     try:
         return _carry_out(words)
     except EverycallError as error:
-        print(f"everycall: {one_line(str(error), 600)}", file=sys.stderr)  # noqa: T201 - this is where people look
+        print(f"everycall: {one_line(_in_words_of_the_shell(str(error)), 600)}", file=sys.stderr)  # noqa: T201
         return UNUSABLE
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Nobody reads any more, as in `everycall ... | head`. The interpreter would complain when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()  # nobody reads any more, as in `everycall ... | head`
         return BROKEN_PIPE
+    except OSError as error:
+        _discard_output()
+        if sys.stderr is not None:
+            print(f"everycall: {one_line(str(error), 600)}", file=sys.stderr)  # noqa: T201 - as above
+        return UNUSABLE
+
+
+def _discard_output() -> None:
+    """Send what is still in the buffer nowhere: the interpreter would complain when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _in_words_of_the_shell(text: str) -> str:
+    """Return an error of the library with its parameters spelled as options."""
+    text = re.sub(r'dialect="([a-z-]+)"', r"--dialect \1", text).replace("dialect=...", "--dialect")
+    return text.replace("; write None for no limit", "").replace("turn_timeout must", "--turn-timeout must")
 
 
 def _carry_out(words: list[str]) -> int:

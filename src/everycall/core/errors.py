@@ -34,8 +34,10 @@ class ToolError(Exception):
     """
 
     def __init__(self, message: str, *, effect: Effect | None = None) -> None:
+        if effect not in (None, "none", "done", "unknown"):
+            raise UsageError(f"effect must be 'none', 'done' or 'unknown', not {effect!r}")
         super().__init__(message)
-        self.message = message
+        self.message = str(message)
         self.effect = effect
 
 

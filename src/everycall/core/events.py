@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 
 from everycall.core.errors import Effect
 from everycall.core.outcomes import Code, Failure, Status
+from everycall.core.text import without_surrogates
 
 Level = Literal["debug", "info", "warning", "error"]
 
@@ -29,13 +30,13 @@ class Event:
     at: float
 
     def to_dict(self) -> dict[str, object]:
-        """Return the event as JSON values, with its name under `event`."""
+        """Return the event as JSON values that can be encoded, with its name under `event`."""
         values: dict[str, object] = {"event": f"everycall.{self.name}"}
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, Failure):
                 value = {"type": value.type, "message": value.message, "traceback": value.traceback}
-            values[field.name] = value
+            values[field.name] = without_surrogates(value) if isinstance(value, str) else value
         return values
 
 

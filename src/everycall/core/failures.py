@@ -9,6 +9,7 @@
 import linecache
 from collections import deque
 from collections.abc import Iterator
+from pathlib import Path
 from types import CodeType, TracebackType
 from typing import TypeGuard
 
@@ -195,6 +196,9 @@ def _chain(error: BaseException) -> list[tuple[BaseException, str]]:
     return links[::-1]
 
 
+_OWN_FILES = str(Path(__file__).parents[1])
+
+
 def _block(error: BaseException) -> str:
     lines = _frames(_SLOTS["__traceback__"].__get__(error))
     lines.append(f"{type_name(error, qualified=True)}: {safe_text(error, MAX_ERROR_TEXT)}")
@@ -208,6 +212,10 @@ def _frames(trace: TracebackType | None) -> list[str]:
     """Return the innermost frames with their source lines, outermost first; no locals."""
     if trace is None:
         return []
+    inner: TracebackType | None = trace
+    while inner is not None and inner.tb_frame.f_code.co_filename.startswith(_OWN_FILES):
+        inner = inner.tb_next  # how this library came to call the tool says nothing about the tool
+    trace = inner or trace
     total = 0
     last: deque[tuple[CodeType, int]] = deque(maxlen=MAX_FRAMES)
     while trace is not None:

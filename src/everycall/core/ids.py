@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from re import Pattern
 
 from everycall.core.calls import ToolCall
+from everycall.core.text import without_surrogates
 
 MAX_ID_BYTES = 4096
 """Longest id that is carried at all (research: fault model 6.8)."""
@@ -38,7 +39,8 @@ class IdRule:
 
     def accepts(self, call_id: str) -> bool:
         """Whether the provider takes *call_id* as it is."""
-        return self.pattern.fullmatch(call_id) is not None and len(call_id) <= MAX_ID_BYTES
+        fits = len(call_id) <= MAX_ID_BYTES and self.pattern.fullmatch(call_id) is not None
+        return fits and (call_id.isascii() or without_surrogates(call_id) == call_id)  # half a pair has no UTF-8 form
 
     def changed(self, call: ToolCall) -> bool:
         """Return whether the id of *call* in the exchange is another than was sent."""

@@ -8,7 +8,7 @@ from everycall.core.history import Finding, FindingKind, HistoryRules
 from everycall.core.outcomes import bounded
 from everycall.history.pairing import Pairing, pair
 from everycall.history.scanning import Scanned, scan_history
-from everycall.history.turns import Placed, Slot, Turn, same_tool
+from everycall.history.turns import Placed, Slot, Turn, fits
 from everycall.ports import FullDialect
 
 SENTENCES: Mapping[str, str] = {
@@ -124,7 +124,7 @@ class _Finder:
             yield self._about_result("result_before_call", placed)
         elif self._pairing.is_displaced(placed, slot):
             yield from self._of_displaced(slot, placed)
-        if not same_tool(placed, slot.call) or self._is_of_other_call(placed):
+        if not fits(placed, slot.call) or self._is_of_other_call(placed):
             yield self._about_result("mismatched_name", placed)
         elif result.call_id and not slot.call.sent_id and self._rules.positional:
             yield self._about_result("invalid_id", placed, sentence="extra_id")

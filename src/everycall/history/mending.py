@@ -125,7 +125,7 @@ def _decide_answer(slot: Slot, call: ToolCall, rules: HistoryRules, mended: Mend
         result = replace(result, call_id=wanted, changed=True)
     for field_name in ("name", "kind"):
         old, right = getattr(result, field_name), getattr(call, field_name)
-        if old is not None and old != right:
+        if right and old not in (None, right):  # a call that cannot be read may have no name
             mended.edits.append(edit("rewritten", field_name, placed.position, wanted, old=old, new=right))
             result = replace(result, changed=True, **{field_name: right})
     if result.defect is not None:

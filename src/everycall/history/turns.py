@@ -66,6 +66,14 @@ def same_tool(placed: Placed, call: ToolCall) -> bool:
     return (result.name is None or result.name == call.name) and result.kind in (None, call.kind)
 
 
+def fits(placed: Placed, call: ToolCall) -> bool:
+    """Whether the result may stand under its name and kind, once it is known to answer *call*.
+
+    A call that cannot be read may have no name, and its result has one all the same: providers require it.
+    """
+    return same_tool(placed, call) or (not call.name and placed.result.kind in (None, call.kind))
+
+
 class OpenSlots:
     """The calls of one turn that have no result yet, to be found by id, by name, or in order, in constant time."""
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import structlog
 
 from everycall.core.events import AttemptFailed, Event
-from everycall.core.text import one_line
+from everycall.core.text import clean, one_line
 
 MAX_FIELD = 2000
 """Characters of one text field in a log line."""
@@ -40,4 +40,6 @@ def log(event: Event) -> None:
     write: Callable[..., object] = _logger.log
     write(level, name, **shown)
     if isinstance(event, AttemptFailed) and not event.expected and event.error is not None:
-        logging.getLogger("everycall").error("%s", event.error.traceback)
+        # Indented, so that no line of a tool's own text can pass for a record of its own.
+        lines = [f"  | {one}" for one in clean(event.error.traceback).splitlines()]
+        logging.getLogger("everycall").error("traceback of %s:\n%s", shown["tool_name"], "\n".join(lines))

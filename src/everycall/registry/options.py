@@ -1,6 +1,7 @@
 """The options of a tool: a table of what each must be. A wrong one is refused where it is written, with the cure."""
 
 import difflib
+import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -154,6 +155,10 @@ def require_middleware(middleware: object) -> tuple[Callable[..., Any], ...]:
             f"middleware must be async functions (call, proceed), outermost first, such as middleware=[timed], "
             f"not {middleware!r}"
         )
+    for one in middleware:
+        if inspect.isroutine(one) and not inspect.iscoroutinefunction(inspect.unwrap(one)):
+            name = getattr(one, "__name__", "it")
+            raise UsageError(f"middleware must be async: write `async def {name}(call, proceed): ...`")
     return tuple(middleware)
 
 

@@ -9,6 +9,7 @@
 import contextvars
 import hashlib
 import json
+import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import CoroutineType
@@ -183,8 +184,14 @@ class Attempt:
 
     def _progress(self, done: float, total: float | None, message: str | None) -> None:
         supervisor, call = self._supervisor, self.slot.call
-        facts = {"done": done, "total": total, "message": message}
-        supervisor.resources.backend.post(lambda: supervisor.emit.call(ProgressReported, call, **facts))
+
+        def tell() -> None:
+            supervisor.emit.call(ProgressReported, call, done=done, total=total, message=message)
+
+        if threading.get_ident() == supervisor.thread:
+            tell()
+        else:  # posted before the end of its attempt is, so it comes before it
+            supervisor.resources.backend.post(tell)
 
     async def _through_middleware(self) -> object:
         context = self._tool_context()

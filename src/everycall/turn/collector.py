@@ -13,7 +13,8 @@ from everycall.core.calls import ToolCall
 from everycall.core.content import Content
 from everycall.core.events import CallSettled, ValueCoerced
 from everycall.core.failures import failure_of
-from everycall.core.outcomes import STATUS_OF, ToolResult, error_envelope
+from everycall.core.outcomes import STATUS_OF, ToolResult, bounded, error_envelope
+from everycall.core.text import without_surrogates
 from everycall.turn.emit import Emitter
 from everycall.turn.encode import CannotEncode, encode_value
 from everycall.turn.judge import Outcome
@@ -145,8 +146,9 @@ def explained(
         return result
     try:
         told = explain(result)
-        if not isinstance(told, str):
-            raise TypeError(f"explain must return a str, not {type(told).__name__}")  # noqa: TRY301
+        if type(told) is not str or not told:
+            raise TypeError(f"explain must return a text that is not empty, not {type(told).__name__}")  # noqa: TRY301
+        told = bounded(without_surrogates(told), DEFAULT_RESULT_BYTES)
     except BaseException as error:  # noqa: BLE001 -- a hook of the user's
         fault("explain", error)
         return result

@@ -66,6 +66,7 @@ class Supervisor:
         self.options = options
         self.emit = emit
         self.host_context = contextvars.copy_context()
+        self.thread = threading.get_ident()  # the loop's
         self.entering = threading.Lock()  # a worker thread enters a tool while the loop may be stopping it
         self._key = options.key
         self._now = resources.backend.now
@@ -120,6 +121,8 @@ class Supervisor:
 
     def _ask(self, slot: Slot) -> None:
         """Start the next attempt of a call, now or when it may."""
+        if slot.sealed:
+            return  # the turn was stopped before it began
         if not slot.gates and not len(self.resources.abandoned):
             self._start(slot)
             return

@@ -91,7 +91,6 @@ class Turn:
             return self
         if self._state == "running":
             raise UsageError("this turn is running already; await the first run() instead of calling it twice")
-        self._state = "running"
         await run_turn(self)
         return self
 
@@ -109,7 +108,10 @@ class Turn:
             self._post(lambda: supervisor.stop("cancelled"))
 
     async def settled(self) -> AsyncIterator[ToolResult]:
-        """Give each result as it is settled, in order of completion; ends when the turn is done."""
+        """Give each result as it is settled, in order of completion; ends when the turn is done.
+
+        It only follows: somebody else has to run the turn, such as `group.start_soon(turn.run)`.
+        """
         given = 0
         while True:
             settled = self._in_order()
@@ -180,6 +182,7 @@ class Turn:
     def _begin(
         self, collector: Collector, supervisor: Supervisor, post: Callable[[Callable[[], object]], bool]
     ) -> None:
+        self._state = "running"
         self._collector, self._supervisor, self._post = collector, supervisor, post
         if self._running is not None:
             self._running.add(self)

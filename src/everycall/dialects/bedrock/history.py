@@ -10,7 +10,7 @@ from typing import Any
 from everycall.core.history import HistoryRules, Message, Rest, Result
 from everycall.dialects.bedrock.turn import DIALECT
 from everycall.dialects.media import NO_OUTPUT, or_no_output
-from everycall.dialects.reading import changed, is_list, read
+from everycall.dialects.reading import changed, has_fields, is_list, read
 from everycall.dialects.transcript import RoleTable, as_json, scan_blocks, text_id, write_blocks
 
 _MISSING = "Expected toolResult blocks at messages.{behind_call}.content for the following Ids: {id}"
@@ -60,7 +60,7 @@ def _is_call(block: object) -> bool:
 
 def _read_part(block: object) -> Result | Rest:
     answer = read(block, "toolResult")
-    if answer is None or read(answer, "type") is not None:  # a type marks what the service has run itself
+    if not has_fields(answer) or read(answer, "type") is not None:  # a type marks what the service has run itself
         return Rest(block)
     return Result(source=block, call_id=text_id(read(answer, "toolUseId")), defect=_defect(answer))
 

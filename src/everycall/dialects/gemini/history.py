@@ -10,7 +10,7 @@ from typing import Any
 
 from everycall.core.history import HistoryRules, Message, Rest, Result
 from everycall.dialects.gemini.turn import CALL_KEYS, DIALECT
-from everycall.dialects.reading import changed, has, read, word
+from everycall.dialects.reading import changed, has, has_fields, read, word
 from everycall.dialects.transcript import RoleTable, scan_blocks, text_id, write_blocks
 
 RESPONSE_KEYS = ("functionResponse", "function_response")
@@ -64,8 +64,8 @@ def _answer(part: object) -> tuple[str, Any]:
 
 
 def _read_part(part: object) -> Result | Rest:
-    key, answer = _answer(part)
-    if not key:
+    _, answer = _answer(part)
+    if not has_fields(answer):  # none, or something that cannot be read as one
         return Rest(part)
     defect = None if isinstance(read(answer, "response"), Mapping) else "has a response that is no object"
     return Result(

@@ -66,9 +66,9 @@ def _scan_item(item: object, index: int, elsewhere: frozenset[tuple[object, obje
     if kind in CALL_TYPES:
         return Message(source=item, role="assistant", calls=calls_of(DIALECT, item, index))
     output = _OUTPUTS.get(kind)
-    if output is None or (kind, read(item, output.id_key)) in elsewhere or read(item, "execution") == "server":
+    call_id = text_id(read(item, output.id_key)) if output is not None else None
+    if output is None or (kind, call_id) in elsewhere or read(item, "execution") == "server":
         return Message(source=item, role="companion")
-    call_id = text_id(read(item, output.id_key))
     result = Result(source=item, call_id=call_id, kind=output.kind, defect=_defect(item, kind))
     return Message(source=item, role="results", body=(result,))
 

@@ -1,1 +1,1 @@
-"""What every dialect must hold to, as functions that a dialect's author calls in a test. See `turns` and `histories`."""
+"""What every dialect must hold to: functions that its author calls in a test. See `turns` and `histories`."""

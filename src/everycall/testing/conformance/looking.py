@@ -4,10 +4,12 @@
 2. Nothing here changes what it looks at. All walks are bounded.
 """
 
+import copy
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
 Path = tuple[object, ...]
 Leaves = list[tuple[Path, object]]
@@ -50,15 +52,32 @@ JUNK: tuple[object, ...] = (
     {"role": "tool", "content": "text", "tool_call_id": "call_1"},
     {"messages": [{"role": "user", "content": "text"}]},
     [{"role": "user", "content": "text"}, {"role": "assistant", "content": "text"}],
-    {"choices": []},
     {"choices": 7},
-    {"candidates": []},
     {"output": 7},
 )
 """What is no assistant message in any dialect."""
 
+HALF: tuple[object, ...] = ({"choices": []}, {"candidates": []}, {"message": {}})
+"""Responses without a message: some dialect may know the shape, and none can read it."""
+
 FAULTS: tuple[object, ...] = (None, "", " ", "text", 7, True, 0.5, [], {}, [7], ["text"], [None], [{}], {"text": 7})
-"""What is put in the place of each value of a message. A place may be removed as well."""
+"""What is put in the place of each value of a message. A place may be left out as well."""
+
+
+class Place(NamedTuple):
+    """A value somewhere in a message."""
+
+    path: Path
+    value: object
+
+
+class _Nothing:
+    def __repr__(self) -> str:
+        return "nothing"
+
+
+NOTHING = _Nothing()
+"""Stands for a place that is left out."""
 
 
 def fields_of(value: object) -> list[tuple[object, object]]:
@@ -98,6 +117,11 @@ def _comparable(leaf: object) -> object:
     return repr(leaf) if isinstance(leaf, str | bytes | int | float | None | list | tuple | dict) else None
 
 
+def shown_path(path: Path) -> str:
+    """Return *path* as it is written in Python, for a sentence."""
+    return "".join(f"[{key!r}]" for key in path)
+
+
 def texts(found: Leaves) -> Iterator[tuple[Path, str]]:
     """Return those leaves that are text."""
     return ((path, leaf) for path, leaf in found if isinstance(leaf, str))
@@ -131,38 +155,34 @@ def _common(one: Path, other: Path) -> Iterator[object]:
         yield a
 
 
-def faulty(message: object, ids: Iterable[str]) -> Iterator[tuple[str, object]]:
-    """Return *message* with one fault in it, again and again; each with the words that say where.
+def faulty(message: object, ids: Iterable[str]) -> Iterator[tuple[Place, object, object]]:
+    """Return *message* with one fault in it, again and again: the place, what stands there, the whole.
 
     Every value is replaced by each of `FAULTS`, and by each of *ids* where it is a text; and it is left out. Only what
     is made of dicts and lists is taken apart: an SDK's own objects check themselves.
     """
-    for path, value in list(_places(message))[:MOST_PLACES]:
-        where = "".join(f"[{key!r}]" for key in path)
-        for fault in (*FAULTS, *(ids if isinstance(value, str) else ())):
-            yield f"the message with {fault!r} at {where}", _with(message, path, lambda _, new=fault: [new])
-        yield f"the message without {where}", _with(message, path, lambda _: [])
+    known = tuple(ids)
+    for place in islice(_places(message), MOST_PLACES):
+        for fault in (*FAULTS, *(known if isinstance(place.value, str) else ())):
+            yield place, fault, _with(message, place.path, [copy.deepcopy(fault)])
+        yield place, NOTHING, _with(message, place.path, [])
 
 
-def _places(message: object) -> Iterator[tuple[Path, object]]:
+def _places(message: object) -> Iterator[Place]:
     waiting: list[tuple[Path, object]] = [((), message)]
-    while waiting:
-        path, one = waiting.pop(0)
-        held = list(one.items()) if type(one) is dict else list(enumerate(one)) if type(one) is list else []
+    for path, one in waiting:
         if path:
-            yield path, one
+            yield Place(path, one)
+        held = list(one.items()) if type(one) is dict else list(enumerate(one)) if type(one) is list else []
         waiting += [((*path, key), child) for key, child in held]
 
 
-def _with(value: Any, path: Path, change: Callable[[Any], list[object]]) -> Any:
-    """Return a copy of *value* in which what is at *path* is replaced by what *change* gives: one value, or none."""
-    key, rest = path[0], path[1:]
-    if not rest:
-        new = change(value[key])
-    else:
-        new = [_with(value[key], rest, change)]
-    if isinstance(value, dict):
-        changed = {name: child for name, child in value.items() if name != key}
-        # in the old place: the order of a dict is part of the wire
-        return {name: (new[0] if name == key else value[name]) for name in value if name != key or new} or changed
-    return [*value[:key], *new, *value[key + 1 :]]
+def _with(value: Any, path: Path, new: list[object]) -> Any:
+    """Return a copy of *value* in which *new*, one value or none, stands at *path*."""
+    key: Any = path[0]
+    placed = [_with(value[key], path[1:], new)] if path[1:] else new
+    if isinstance(value, list):
+        return [*value[:key], *placed, *value[key + 1 :]]
+    if placed:
+        return {**value, key: placed[0]}
+    return {name: child for name, child in value.items() if name != key}

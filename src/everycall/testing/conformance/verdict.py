@@ -14,6 +14,7 @@ TURN_RULES: Mapping[str, str] = {
     "detects-its-own": "Let detect return True for each message and response that parse reads.",
     "refuses-others": "Let detect return False, and raise nothing, for whatever is not in this shape.",
     "reads-calls": "Let parse give one ToolCall per call, in order, with id, name and arguments as sent.",
+    "reads-the-unreadable": "Give an entry that cannot be read, in a list that can, as a ToolCall with a defect.",
     "reads-the-finish": "Keep finish_reason=, or else the message's own word; set cut_off if the word says so.",
     "parse-changes-nothing": "Let parse read alone: copy before you change, and give the same answer every time.",
     "survives-junk": "Raise MessageError for what is no assistant message, and nothing else for anything at all.",
@@ -23,8 +24,8 @@ TURN_RULES: Mapping[str, str] = {
     "absent-ids-stay-absent": "Where ids are optional and a call came without one, write none on either side.",
     "leaves-calls-alone": "Send names and arguments back as they came; only ids may change.",
     "keeps-companions": "Send back what stands beside the calls (thinking, signatures) byte for byte.",
-    "render-changes-nothing": "Let render build new values: the parsed message stays as it is, and twice gives the same.",
-    "shows-failures": "Set the provider's error flag on a result that is no success; without one, write its content whole.",
+    "render-changes-nothing": "Let render build new values, the same each time, and leave the parsed message as it is.",
+    "shows-failures": "Set the error flag on a result that is no success; without a flag, write its content whole.",
     "no-empty-text": "Write a text such as '(no output)' where a result has none.",
     "shows-media-or-says-so": "Send images and files, or write words for them and name the call in Rendered.replaced.",
     "describes-tools": "Let definitions give name, description and schema of every tool, and change none of them.",
@@ -37,14 +38,15 @@ HISTORY_RULES: Mapping[str, str] = {
     "has-a-sound-row": "Let RULES be a HistoryRules of this dialect's name; its errors may use {id}, {index}, {part}, "
     "{call} and {behind_call}.",
     "one-item-per-message": "Let scan give one Message per message, in order, with the object itself as its source.",
+    "reads-calls-and-results": "Let scan put what parse reads into Message.calls, and each result into Message.body.",
     "writes-what-it-read": "Let write give the very objects that were read: item.source, where item.changed is False.",
-    "scan-changes-nothing": "Let scan and write build new values: the messages themselves stay as they are.",
+    "changes-nothing": "Let scan and write build new values: the messages themselves stay as they are.",
     "survives-junk": "Raise MessageError for a message that cannot be read, and nothing else for anything at all.",
-    "is-clean": "Let scan find each call and each result, and RULES demand no more than the provider does.",
-    "writes-what-changed": "Let write put the new ids of calls and results, and the new body, into the message.",
-    "finds-what-is-lost": "Let scan see a call as one that waits for a result, wherever its result is missing.",
-    "mends-what-is-lost": "Let scan read what render has written, and write put it where RULES want it.",
-    "mends-no-more": "Let messages that need no change come out of repair as the objects that they were.",
+    "is-clean": "Let scan find each call and its result, and RULES demand no more than the provider does.",
+    "writes-new-ids": "Let write put the new ids of a changed message's calls and results where scan finds them.",
+    "finds-what-is-wrong": "Let scan read calls and results wherever they stand: check goes by nothing else.",
+    "mends-what-is-wrong": "Let scan read what render and write have made, and write put each body into its message.",
+    "mends-no-more": "Let write give item.source where item.changed is False: repair changes one message per fault.",
 }
 """What `check_history_dialect` demands, and how to mend what breaks it."""
 
@@ -104,13 +106,19 @@ class Verdict:
         if not holds:
             self.broke(rule, what)
 
-    def attempt(self, rule: str, what: str, ask: Callable[[], Value]) -> Value | None:
-        """Return what *ask* returns; None, and a note, if it raises: *what* says what was asked."""
+    def attempt(self, rule: str, what: str, ask: Callable[[], Value]) -> list[Value]:
+        """Return what *ask* returns, as a list of one; an empty one, and a note, if it raises.
+
+        Args:
+            rule: what is broken then.
+            what: says what was asked; begins the sentence.
+            ask: calls the dialect.
+        """
         try:
-            return ask()
+            return [ask()]
         except Exception as error:  # noqa: BLE001 -- foreign code: that it raises is the finding
             self.broke(rule, f"{what} raised {shown_error(error)}.")
-            return None
+            return []
 
     def conclude(self, subject: str) -> None:
         """Raise what was noted.
