@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -98,3 +99,23 @@ def test_python_dash_m_is_the_same_command():
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "everycall: Cannot read nowhere.json: No such file or directory.\n"
+
+
+def test_an_output_that_cannot_be_written_is_one_line_and_no_traceback(tmp_path):
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no full device")
+    history = tmp_path / "history.json"
+    history.write_text('[{"role": "user", "content": "hello"}]')
+    words = [sys.executable, "-m", "everycall", "check", str(history)]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, timeout=30, check=False)
+    assert done.returncode == 2
+    assert "No space left" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_closed_output_is_no_traceback():
+    words = f"{sys.executable} -m everycall tools x:y >&-"
+    done = subprocess.run(words, shell=True, stderr=subprocess.PIPE, text=True, timeout=30, check=False)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr

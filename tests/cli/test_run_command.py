@@ -280,8 +280,8 @@ def test_a_file_that_cannot_be_read_is_named(folder, everycall, path):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--turn-timeout", "nan"], "turn_timeout must be a finite number of seconds"),
-        (["--turn-timeout", "-1"], "turn_timeout must be"),
+        (["--turn-timeout", "nan"], "--turn-timeout must be a finite number of seconds"),
+        (["--turn-timeout", "-1"], "--turn-timeout must be"),
         (["--key", ""], "key must be text that is not empty"),
         (["--dialect", "esperanto"], "There is no dialect 'esperanto'"),
         (["--dialect", "gemini"], "no message in the dialect gemini"),

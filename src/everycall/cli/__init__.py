@@ -78,6 +78,7 @@ def _carry_out(words: list[str]) -> int:
     try:
         args = parser.parse_args(words)
     except SystemExit as end:  # --help, --version, or words that make no sense
+        sys.stdout.flush()
         return end.code if isinstance(end.code, int) else UNUSABLE
     if args.command is None:
         parser.print_help(sys.stderr)

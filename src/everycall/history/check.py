@@ -76,9 +76,14 @@ def shown(text: str | None) -> str:
     return repr(bounded(text or "", 80))
 
 
+def paired_by_id(placed: Placed, slot: Slot) -> bool:
+    """Whether an id tells which call the result answers: both have one. An id on one side alone tells nobody."""
+    return bool(placed.result.call_id and slot.call.sent_id)
+
+
 def out_of_order(turn: Turn) -> Placed | None:
-    """Return the first result of *turn* that stands behind one of a later call, where neither has an id; else None."""
-    block = [placed for placed in turn.block if placed.slot is not None and not placed.result.call_id]
+    """Return the first result of *turn* that stands behind one of a later call, where order pairs both; else None."""
+    block = [placed for placed in turn.block if placed.slot is not None and not paired_by_id(placed, placed.slot)]
     if len(block) < 2:
         return None
     place = {id(slot): index for index, slot in enumerate(turn.slots)}

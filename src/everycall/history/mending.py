@@ -12,7 +12,7 @@ from everycall.core.errors import UsageError
 from everycall.core.history import Edit, EditKind, HistoryRules, Result
 from everycall.core.ids import IdRule, assign_ids
 from everycall.core.outcomes import ToolResult
-from everycall.history.check import out_of_order, shown
+from everycall.history.check import out_of_order, paired_by_id, shown
 from everycall.history.pairing import Pairing
 from everycall.history.placeholder import placeholder
 from everycall.history.turns import Placed, Slot, Turn
@@ -202,7 +202,7 @@ def _decide_block(turn: Turn, pairing: Pairing, mended: Mended) -> None:
 
 def _has_id(turn: Turn, index: int) -> bool:
     answer = turn.slots[index].answer
-    return answer is not None and answer.result.call_id is not None
+    return answer is not None and paired_by_id(answer, turn.slots[index])
 
 
 def _reordered(slot: Slot) -> Edit:
