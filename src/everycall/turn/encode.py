@@ -20,8 +20,7 @@ from everycall.core.text import type_name, without_surrogates
 from everycall.turn.parts import encode_parts, is_part
 from everycall.turn.refusal import CannotEncode as CannotEncode  # noqa: PLC0414 -- the name belongs to this interface
 from everycall.turn.simple import simple_json
-from everycall.turn.sink import cut_text
-from everycall.turn.walk import MAX_DEPTH, SURROGATES, Walk
+from everycall.turn.sink import MAX_DEPTH, SURROGATES, cut_text
 
 TEXT_CUT = "the text was cut"
 JSON_CUT = "the JSON text was cut"
@@ -74,6 +73,8 @@ def _encoded(value: Any, max_bytes: int) -> Encoded:
         return Encoded(*encode_parts([value], max_bytes))
     if type(value) in (list, tuple) and value and is_part(value[0]):
         return Encoded(*encode_parts(value, max_bytes))
+    from everycall.turn.walk import Walk  # noqa: PLC0415 -- half of pydantic, which most results never need
+
     walk = Walk(max_bytes)
     text, notes = walk.text_of(value)
     return Encoded(text, (*notes, JSON_CUT) if walk.is_cut else notes)

@@ -8,6 +8,9 @@
 from everycall.core.text import without_surrogates
 from everycall.turn.refusal import CannotEncode
 
+MAX_DEPTH = 64
+"""Arrays and objects within each other (research: bounds, D.2)."""
+SURROGATES = "surrogates were replaced"
 HARD_CAP = 16 << 20
 """Most bytes that are encoded at all, kept or not (research: bounds, D.2)."""
 

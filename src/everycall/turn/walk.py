@@ -20,15 +20,12 @@ from everycall.turn.keys import Keys
 from everycall.turn.plain import MAX_NODES, Convert, Items, Pairs, converter_of, too_many
 from everycall.turn.refusal import CannotEncode
 from everycall.turn.simple import simple_json
-from everycall.turn.sink import Sink, too_big
+from everycall.turn.sink import MAX_DEPTH, SURROGATES, Sink, too_big
 
-MAX_DEPTH = 64
-"""Arrays and objects within each other (research: bounds, D.2)."""
 MAX_INT = 10**4300
 """The first whole number that is sent as text: `json.loads` of Python takes 4,300 digits by default."""
 
 NOT_FINITE = "NaN or infinity became text"
-SURROGATES = "surrogates were replaced"
 BIG_INT = "an int of more than 4,300 digits became text"
 BYTES_LEFT_OUT = "bytes too large to be of use were left out"
 CYCLE = 'a value within itself became "<cycle>"'
