@@ -1,7 +1,7 @@
 """A provider that there is not, and a dialect for it as a third party would write one: turns and histories in a class.
 
 The model says `{"from": "model", "say": ..., "asks": [{"ref", "tool", "with"}], "seal": ...}`, alone or as the `reply`
-of a response that says why it `stopped`. Each result is `{"from": "tool", "ref", "answer"}`, `"failed": True` on errors.
+of a response that says why it `stopped`. Each result is `{"from": "tool", "ref", "answer"}`, on errors with `failed`.
 """
 
 import base64
@@ -154,11 +154,12 @@ def message(calls=TWO):
 
 
 def samples():
+    plain = message()
     return [
-        Sample(message=message(), calls=TWO, keeps=["c2ln", "I look."]),
+        Sample(message=plain, calls=TWO, keeps=["c2ln", "I look."]),
         Sample(message={"reply": message(), "stopped": "asks"}, calls=TWO, keeps=["c2ln"]),
         Sample(message={"reply": message(), "stopped": "length"}, calls=TWO, cut_off=True),
-        Sample(message=message(), calls=TWO, finish_reason="length", cut_off=True),
+        Sample(message=plain, calls=TWO, finish_reason="length", cut_off=True),
         Sample(message={"from": "model", "say": "Done."}),
     ]
 

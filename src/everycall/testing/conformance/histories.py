@@ -82,11 +82,12 @@ def _check_row(dialect: FullDialect, verdict: Verdict) -> None:
     row = dialect.RULES
     same = row.dialect == dialect.name
     verdict.require(same, "has-a-sound-row", f"RULES is of {row.dialect!r}, the dialect is {dialect.name!r}.")
-    for kind, words in row.errors.items():
-        for text in verdict.attempt(
-            "has-a-sound-row", f"Filling in the error {kind!r}", partial(words.format, **FACTS)
-        ):
-            verdict.require(bool(text), "has-a-sound-row", f"The error {kind!r} says nothing.")
+    for errors in verdict.attempt("has-a-sound-row", "Reading RULES.errors", lambda: dict(row.errors)):
+        for kind, words in errors.items():
+            filled = verdict.attempt(
+                "has-a-sound-row", f"Filling in the error {kind!r}", partial(words.format, **FACTS)
+            )
+            verdict.require(filled != [""], "has-a-sound-row", f"The error {kind!r} says nothing.")
 
 
 def _check_history(dialect: FullDialect, messages: list[object], where: str, verdict: Verdict) -> list[Message]:
@@ -97,7 +98,7 @@ def _check_history(dialect: FullDialect, messages: list[object], where: str, ver
         _check_unchanged(dialect, items, where, verdict)
         _check_clean(dialect, messages, "is-clean", where, verdict)
         _check_new_ids(dialect, items, where, verdict)
-        for faults in verdict.attempt("writes-new-ids", f"Writing {where}", lambda: faults_of(dialect, items)):
+        for faults in verdict.attempt("mends-what-is-wrong", f"Writing {where}", lambda: faults_of(dialect, items)):
             for fault in faults:
                 _check_mending(dialect, fault, where, verdict)
     _check_junk(dialect, messages, verdict)

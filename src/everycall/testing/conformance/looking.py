@@ -15,7 +15,8 @@ Path = tuple[object, ...]
 Leaves = list[tuple[Path, object]]
 """Every value that holds no other, with the way to it, in the order of the wire."""
 
-MOST_LEAVES = 100_000
+MOST_VALUES = 100_000
+"""Values that are looked at: a message may refer to itself."""
 MOST_PLACES = 200
 """Places of one message into which faults are put."""
 
@@ -79,14 +80,18 @@ class _Nothing:
 NOTHING = _Nothing()
 """Stands for a place that is left out."""
 
+_PLAIN = (str, bytes, int, float, type(None), type, Enum)
+
 
 def fields_of(value: object) -> list[tuple[object, object]]:
     """Return what *value* holds, by key or index; empty for a leaf."""
+    if isinstance(value, _PLAIN):
+        return []
     if isinstance(value, Mapping):
         return list(value.items())
     if isinstance(value, list | tuple):
         return list(enumerate(value))
-    if isinstance(value, type | Enum) or callable(value):
+    if callable(value):
         return []
     if dataclasses.is_dataclass(value):
         return [(one.name, getattr(value, one.name, None)) for one in dataclasses.fields(value)]
@@ -99,7 +104,9 @@ def leaves(value: object) -> Leaves:
     """Return the leaves of *value*. An empty list or mapping is one, too."""
     found: Leaves = []
     waiting: list[tuple[Path, object]] = [((), value)]
-    while waiting and len(found) < MOST_LEAVES:
+    for _ in range(MOST_VALUES):
+        if not waiting:
+            break
         path, one = waiting.pop()
         held = fields_of(one)
         if not held:

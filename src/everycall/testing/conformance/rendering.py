@@ -39,6 +39,7 @@ def check_rendering(case: Case, *, keeps: Sequence[str | bytes], refuses_empty_t
         keeps: what must go back as it came.
         refuses_empty_text: the provider refuses a result without text.
     """
+    _check_purity(case)  # first: what is changed in place is changed by the first rendering
     for one in (case, case.under_new_ids()):
         rendered = check_exchange(one)
         if rendered is None:
@@ -47,7 +48,6 @@ def check_rendering(case: Case, *, keeps: Sequence[str | bytes], refuses_empty_t
         for text in keeps:
             one.require(holds(sent_back, text), "keeps-companions", f"{text!r} is lost")
         check_exchange(one, failed)
-    _check_purity(case)
     for call in case.calls:
         _check_failure(case, call)
         _check_media(case, call)
