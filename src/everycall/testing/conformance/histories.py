@@ -85,7 +85,7 @@ def _check_row(dialect: FullDialect, verdict: Verdict) -> None:
     for errors in verdict.attempt("has-a-sound-row", "Reading RULES.errors", lambda: dict(row.errors)):
         for kind, words in errors.items():
             filled = verdict.attempt(
-                "has-a-sound-row", f"Filling in the error {kind!r}", partial(words.format, **FACTS)
+                "has-a-sound-row", f"Filling in the error {kind!r}", partial(str.format, words, **FACTS)
             )
             verdict.require(filled != [""], "has-a-sound-row", f"The error {kind!r} says nothing.")
 
