@@ -13,17 +13,20 @@ import pytest
 
 import everycall
 from everycall.core import events, outcomes, policy
+from everycall.core.footprint import Footprint
 from everycall.dialects import DIALECT_NAMES
 from everycall.registry.arguments import MAX_DEPTH as ARGUMENT_DEPTH
 from everycall.registry.data_schema import MAX_SCHEMA_BYTES
 from everycall.registry.options import MAX_RESULT_BYTES, ToolOptions
+from everycall.runtime import RuntimeStatistics, ToolStatistics
+from everycall.turn.schedule import ScheduledCall
 from everycall.turn.sink import HARD_CAP
 from everycall.turn.walk import MAX_DEPTH as RESULT_DEPTH
 
 ROOT = Path(__file__).parents[1]
 FACE = ROOT / "src" / "everycall" / "__init__.py"
 REFERENCE = (ROOT / "docs" / "reference.md").read_text("utf-8")
-RESERVED = {"crashed", "idle", "denied", "deferred", "predecessor_failed", "journal_unavailable", "in_doubt"}
+RESERVED = {"journal_unavailable", "in_doubt"}
 
 
 def table(heading: str) -> list[list[str]]:
@@ -152,6 +155,23 @@ def test_the_reference_lists_every_tool_option():
 def test_the_reference_lists_every_default_of_a_policy(heading, kind):
     shown = {row[0]: row[1] for row in table(heading)}
     assert shown == {one.name: repr(one.default) for one in dataclasses.fields(kind)}
+
+
+def test_the_reference_lists_every_default_of_a_rate():
+    shown = {row[0]: row[1] for row in table("### Rate")}
+    required = dataclasses.MISSING
+    fields = dataclasses.fields(policy.Rate)
+    assert shown == {one.name: "" if one.default is required else repr(one.default) for one in fields}
+
+
+def test_the_reference_lists_what_a_runtime_and_an_approver_are_told():
+    told = words(section("### Statistics"))
+    for kind in (RuntimeStatistics, ToolStatistics):
+        assert {one.name for one in dataclasses.fields(kind)} <= told, kind
+    told = words(section("### Order and consent"))
+    for kind in (everycall.ApprovalRequest, everycall.Approve, everycall.Deny, everycall.Defer, everycall.PendingCall):
+        assert {one.name for one in dataclasses.fields(kind)} <= told, kind
+    assert {*ScheduledCall._fields, *Footprint._fields} <= told
 
 
 def test_the_reference_says_which_limits_belong_to_a_runtime():

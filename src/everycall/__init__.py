@@ -7,8 +7,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from everycall._api import open_turn, run_tool_calls
+    from everycall._api import open_turn, resume, run_tool_calls
     from everycall.core.content import File, Image, Text
+    from everycall.core.decisions import Approve, Defer, Deny, PendingCall
     from everycall.core.errors import (
         EverycallError,
         InfrastructureError,
@@ -19,16 +20,23 @@ if TYPE_CHECKING:
     )
     from everycall.core.history import Edit, Finding, Repair
     from everycall.core.outcomes import Failure, ToolResult
-    from everycall.core.policy import Limits, Retry
+    from everycall.core.policy import Limits, Rate, Retry
+    from everycall.core.redaction import Redaction
     from everycall.history import check, exchanges, repair, rewrite_ids, trim
     from everycall.registry import ToolContext, ToolRegistry
+    from everycall.registry.middleware import MiddlewareCall, Proceed
     from everycall.runtime import ToolRuntime
     from everycall.sync import run_tool_calls_sync
+    from everycall.turn.consent import ApprovalRequest
     from everycall.turn.turn import Turn
 
     __version__: str
 
 _HOME = {
+    "ApprovalRequest": "turn.consent",
+    "Approve": "core.decisions",
+    "Defer": "core.decisions",
+    "Deny": "core.decisions",
     "EverycallError": "core.errors",
     "Edit": "core.history",
     "Failure": "core.outcomes",
@@ -38,6 +46,11 @@ _HOME = {
     "InfrastructureError": "core.errors",
     "Limits": "core.policy",
     "MessageError": "core.errors",
+    "MiddlewareCall": "registry.middleware",
+    "PendingCall": "core.decisions",
+    "Proceed": "registry.middleware",
+    "Rate": "core.policy",
+    "Redaction": "core.redaction",
     "Repair": "core.history",
     "Retry": "core.policy",
     "Text": "core.content",
@@ -53,6 +66,7 @@ _HOME = {
     "exchanges": "history",
     "open_turn": "_api",
     "repair": "history",
+    "resume": "_api",
     "rewrite_ids": "history",
     "run_tool_calls": "_api",
     "run_tool_calls_sync": "sync",
@@ -60,6 +74,10 @@ _HOME = {
 }
 
 __all__ = [
+    "ApprovalRequest",
+    "Approve",
+    "Defer",
+    "Deny",
     "Edit",
     "EverycallError",
     "Failure",
@@ -69,6 +87,11 @@ __all__ = [
     "InfrastructureError",
     "Limits",
     "MessageError",
+    "MiddlewareCall",
+    "PendingCall",
+    "Proceed",
+    "Rate",
+    "Redaction",
     "Repair",
     "Retry",
     "Text",
@@ -84,6 +107,7 @@ __all__ = [
     "exchanges",
     "open_turn",
     "repair",
+    "resume",
     "rewrite_ids",
     "run_tool_calls",
     "run_tool_calls_sync",

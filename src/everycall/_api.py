@@ -1,26 +1,30 @@
 """The functions of the public face."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
+from everycall.core.decisions import Decision
+from everycall.core.errors import UsageError
 from everycall.core.policy import Limits
 from everycall.opening import DEFAULT_LIMITS, plan_turn, require_limits, require_observers
 from everycall.ports import Dialect, Observer
 from everycall.registry import ToolRegistry
+from everycall.registry.context import Deps
 from everycall.runtime import hidden_resources, refuse_runtime_limits, surroundings
+from everycall.turn.consent import Approver
 from everycall.turn.turn import Turn
 
 
 async def run_tool_calls(
     assistant_msg: object,
-    registry: ToolRegistry,
+    registry: ToolRegistry[Deps],
     *,
     key: str | None = None,
     dialect: str | Dialect | None = None,
     finish_reason: str | None = None,
-    deps: Any = None,
+    deps: Deps | None = None,
     turn_timeout: float | None = None,
     limits: Limits | None = None,
+    approve: Approver | None = None,
     observers: Sequence[Observer] = (),
 ) -> Turn:
     """Run every tool call of one assistant message at once; give exactly one result per call.
@@ -34,6 +38,7 @@ async def run_tool_calls(
         deps: handed to the tools that ask for their `ToolContext`.
         turn_timeout: seconds for the whole turn; None for no bound beyond those of the calls.
         limits: how much may happen at once in this turn.
+        approve: async function, asked about each call whose tool `needs_approval`; without one such calls are denied.
         observers: functions that receive every event, synchronously, after the fact.
 
     Returns:
@@ -52,6 +57,7 @@ async def run_tool_calls(
         deps=deps,
         turn_timeout=turn_timeout,
         limits=limits,
+        approve=approve,
         observers=observers,
     )
     return await turn.run()
@@ -59,14 +65,15 @@ async def run_tool_calls(
 
 def open_turn(
     assistant_msg: object,
-    registry: ToolRegistry,
+    registry: ToolRegistry[Deps],
     *,
     key: str | None = None,
     dialect: str | Dialect | None = None,
     finish_reason: str | None = None,
-    deps: Any = None,
+    deps: Deps | None = None,
     turn_timeout: float | None = None,
     limits: Limits | None = None,
+    approve: Approver | None = None,
     observers: Sequence[Observer] = (),
 ) -> Turn:
     """Plan one turn without running it. `await turn.run()` runs it and returns it.
@@ -87,5 +94,24 @@ def open_turn(
         deps=deps,
         turn_timeout=turn_timeout,
         limits=checked,
+        approve=approve,
     )
     return Turn(plan, lambda: surroundings(hidden_resources(), told))
+
+
+async def resume(turn: Turn, decisions: Mapping[str, Decision]) -> Turn:
+    """Run the calls of a finished turn that were deferred and are decided now; what has run is not run again.
+
+    Args:
+        turn: done; its `pending` names the calls that wait.
+        decisions: by call id: `Approve()`, `Deny(reason)` or `Defer(note)`. Calls that are left out go on waiting.
+
+    Returns:
+        A new turn, done, with a result for every call. Its `exchange` replaces the one of *turn* in your history.
+
+    Raises:
+        UsageError: *turn* is not done, no such call waits, or it was decided before. Nothing was run.
+    """
+    if not isinstance(turn, Turn):
+        raise UsageError(f"resume takes a Turn that is done, not {type(turn).__name__}")
+    return await turn.resumed(decisions).run()

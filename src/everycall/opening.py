@@ -1,7 +1,7 @@
 """From what the caller passed to a plan: every argument is checked here, and nothing has run yet."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from everycall.core.policy import Limits, require_seconds
 from everycall.dialects import detect, dialect_of
 from everycall.ports import Dialect, Observer
 from everycall.registry import ToolRegistry
+from everycall.turn.arrangement import schedule_of
 from everycall.turn.plan import plan
 from everycall.turn.slot import TurnOptions
 from everycall.turn.turn import TurnPlan
@@ -20,7 +21,7 @@ DEFAULT_LIMITS = Limits()
 
 def plan_turn(
     message: object,
-    registry: ToolRegistry,
+    registry: ToolRegistry[Any],
     *,
     key: str | None,
     dialect: str | Dialect | None,
@@ -28,6 +29,7 @@ def plan_turn(
     deps: Any,
     turn_timeout: float | None,
     limits: Limits,
+    approve: object = None,
 ) -> TurnPlan:
     """Read the message and decide every call.
 
@@ -40,15 +42,27 @@ def plan_turn(
     if finish_reason is not None:
         _require_text("finish_reason", finish_reason)
     require_registry(registry)
+    if registry.deps is not None and not isinstance(deps, registry.deps):
+        raise UsageError(_other_deps(registry.deps, deps))
     chosen = chosen_dialect(dialect) or detect(message)
     parsed = chosen.parse(message, finish_reason=finish_reason)
     calls = assign_ids(parsed.calls, chosen.id_rule, key)
+    approver = require_approver(approve)
+    plans = plan(
+        calls,
+        registry.tools,
+        limits,
+        cut_off=parsed.cut_off,
+        approver=approver is not None,
+        close_names=registry.close_names,
+    )
     return TurnPlan(
         chosen,
         parsed if calls is parsed.calls else replace(parsed, calls=calls),
-        plan(calls, registry.tools, limits, cut_off=parsed.cut_off, close_names=registry.close_names),
-        TurnOptions(key, deps, require_seconds("turn_timeout", turn_timeout), limits),
+        plans,
+        TurnOptions(key, deps, require_seconds("turn_timeout", turn_timeout), limits, approver, registry.redactor),
         registry.explain,
+        schedule_of(plans),
     )
 
 
@@ -72,6 +86,22 @@ def require_registry(registry: object) -> None:
             f"registry must be a ToolRegistry, not {type(registry).__name__}: "
             "tools = ToolRegistry(); tools.add(function); then pass tools"
         )
+
+
+def require_approver(approve: object) -> Callable[[Any], Any] | None:
+    """Return *approve*.
+
+    Raises:
+        UsageError: it is neither None nor an async function.
+    """
+    if approve is None:
+        return None
+    if not callable(approve) or (inspect.isfunction(approve) and not inspect.iscoroutinefunction(approve)):
+        raise UsageError(
+            "approve must be an async function of the request: async def approve(request): return Approve() -- or "
+            f"Deny(reason), or Defer(note) -- not {approve!r}"
+        )
+    return approve
 
 
 def require_limits(limits: object) -> Limits:
@@ -100,6 +130,13 @@ def require_observers(observers: object) -> tuple[Observer, ...]:
     if any(inspect.iscoroutinefunction(one) for one in observers):
         raise UsageError("an observer must be a plain function: it is called as `observer(event)` and never awaited")
     return tuple(observers)
+
+
+def _other_deps(wanted: type[Any], deps: object) -> str:
+    name = wanted.__name__
+    if deps is None:
+        return f"The tools of this registry want deps: pass deps=..., of the type {name}"
+    return f"The tools of this registry want deps of the type {name}, not {type(deps).__name__}"
 
 
 def _require_text(name: str, value: object) -> None:

@@ -1,6 +1,6 @@
 """The seams: what a dialect, an executor and an observer must be. Structural: nothing needs to inherit from these."""
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextvars import Context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -104,9 +104,10 @@ class FullDialect(Dialect, HistoryDialect, Protocol):
 
 
 class Returned(NamedTuple):
-    """An attempt ended with a value."""
+    """An attempt ended with a value; *notes* say what was changed to bring it here."""
 
     value: object
+    notes: tuple[str, ...] = ()
 
 
 class Raised(NamedTuple):
@@ -128,12 +129,54 @@ class NotEntered(NamedTuple):
 AttemptEnd = Returned | Raised | Stopped | NotEntered
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One attempt as data: what another process needs to run it.
+
+    Attributes:
+        tool: the tool's name.
+        module: where its function is found.
+        qualname: its name there, with dots.
+        parameters: its JSON Schema, if that is data; None if the function's annotations are the schema.
+        arguments: one JSON object, valid for the tool.
+        context: what a `ToolContext` is made of there (`call_id`, `tool_name`, `attempt`, `idempotency_key`,
+            `remaining` in seconds or None); None if the tool does not ask for one.
+        retry_on: module and qualified name of the exception types that are transient beside the known ones.
+        memory_bytes: address space of the process; None for no bound.
+        cpu_seconds: CPU time of the attempt; None for no bound.
+        grace: seconds that it has to end after it was asked to.
+        backend: the event loop for an async function: `asyncio` or `trio`.
+    """
+
+    tool: str
+    module: str
+    qualname: str
+    parameters: Mapping[str, object] | None
+    arguments: str
+    context: Mapping[str, object] | None
+    retry_on: tuple[tuple[str, str], ...]
+    memory_bytes: int | None
+    cpu_seconds: int | None
+    grace: float
+    backend: str
+
+
 class Work(Protocol):
     """One attempt, as an executor sees it."""
 
     @property
     def context(self) -> Context:
         """The attempt's own copy of the caller's context."""
+        ...
+
+    @property
+    def tool_name(self) -> str:
+        """The tool's name, for the log."""
+        ...
+
+    @property
+    def source(self) -> str | None:
+        """Path of the file in which the tool is written, if that is known."""
         ...
 
     def enter(self) -> bool:
@@ -158,6 +201,26 @@ class Work(Protocol):
 
     def leaked(self, error: BaseException) -> None:
         """Say that the tool left a cancel scope or a task group open, and how that showed. Called on the loop."""
+        ...
+
+    def blocked(self, file: str, line: int, function: str, *, seconds: float) -> None:
+        """Say that the tool held up its event loop, and where in its code. Called on the loop, which is free again."""
+        ...
+
+
+class PortableWork(Work, Protocol):
+    """One attempt that can run in another process, too. It is what the engine hands to an executor but the loop."""
+
+    def request(self) -> Request:
+        """Return the attempt as data, which runs there what `invoke` runs here. On the loop."""
+        ...
+
+    def progressed(self, done: float, total: float | None, message: str | None) -> None:
+        """Hand on a sign of progress, from any thread. It comes from elsewhere: it is checked like a tool's own.
+
+        Raises:
+            UsageError: it is none.
+        """
         ...
 
 

@@ -2,28 +2,35 @@
 
 import logging
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Generic, Self
 
 import anyio
 
 from everycall.core.errors import UsageError
 from everycall.core.events import Event
 from everycall.core.policy import Limits, runtime_fields_set
+from everycall.executors.process import SHARED_WORKERS, ProcessExecutor, Workers
 from everycall.executors.thread import ThreadExecutor
 from everycall.opening import (
     DEFAULT_LIMITS,
     chosen_dialect,
     plan_turn,
+    require_approver,
     require_limits,
     require_observers,
     require_registry,
 )
-from everycall.ports import Dialect, Observer
+from everycall.ports import Dialect, Executor, Observer
 from everycall.registry import ToolRegistry
+from everycall.registry.context import Deps_contra
+from everycall.turn.consent import Approver
+from everycall.turn.gates import Gate, RateGate
+from everycall.turn.late import Late, LateResults
 from everycall.turn.resources import Resources
+from everycall.turn.running import RunningTurns
 from everycall.turn.stop import backend_of_running_loop, running_loop
 from everycall.turn.turn import Surroundings, Turn
 
@@ -32,25 +39,50 @@ _LOGGER.addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ToolStatistics:
+    """What a runtime holds of one tool that has a limit of its own.
+
+    Attributes:
+        running: attempts that run, abandoned ones included; None if their number is not limited.
+        waiting: calls that wait for a place, or for their rate.
+        starts_saved: how many attempts its rate allows at once now; None if it has no rate.
+    """
+
+    running: int | None
+    waiting: int
+    starts_saved: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeStatistics:
     """What a runtime holds at one moment.
 
     Attributes:
         turns: turns that run.
+        calls_running: attempts that run, abandoned ones included; None without `Limits.runtime_concurrency`.
+        calls_waiting: calls that wait for a place of `Limits.runtime_concurrency`.
         threads_busy: threads that run a sync tool, abandoned ones included.
         threads_waiting: calls that wait for a thread.
+        processes_busy: worker processes that run a tool.
+        processes_waiting: calls that wait for a worker process.
         abandoned: calls that were settled although their code still runs.
         abandoned_in_all: how many there have ever been.
+        tools: by name, each tool with a limit of its own that was called.
     """
 
     turns: int
+    calls_running: int | None
+    calls_waiting: int
     threads_busy: int
     threads_waiting: int
+    processes_busy: int
+    processes_waiting: int
     abandoned: int
     abandoned_in_all: int
+    tools: Mapping[str, ToolStatistics]
 
 
-class ToolRuntime:
+class ToolRuntime(Generic[Deps_contra]):
     """Keeps limits, threads and the count of abandoned calls across turns, and ends what is left.
 
     Use it as `async with ToolRuntime(registry) as runtime:`. Leaving it stops the turns that still run and takes at
@@ -61,6 +93,7 @@ class ToolRuntime:
         dialect: a dialect's name; None to detect it from each message.
         deps: handed to the tools that ask for their context, unless a turn brings its own.
         limits: how much may happen at once.
+        approve: async function, asked about each call whose tool `needs_approval`; without one such calls are denied.
         observers: functions that receive every event.
 
     Raises:
@@ -69,11 +102,12 @@ class ToolRuntime:
 
     def __init__(
         self,
-        registry: ToolRegistry,
+        registry: ToolRegistry[Deps_contra],
         *,
         dialect: str | Dialect | None = None,
-        deps: Any = None,
+        deps: Deps_contra | None = None,
         limits: Limits | None = None,
+        approve: Approver | None = None,
         observers: Sequence[Observer] = (),
     ) -> None:
         require_registry(registry)
@@ -81,15 +115,18 @@ class ToolRuntime:
         self._dialect = chosen_dialect(dialect)
         self._deps = deps
         self._limits = require_limits(limits)
+        self._approve = require_approver(approve)
         self._observers = require_observers(observers)
         self._resources: Resources | None = None
-        self._running: set[Turn] = set()
+        self._running = RunningTurns()
+        self._workers = Workers()
         self._closed = False
 
     async def __aenter__(self) -> Self:
         if self._resources is not None:
             raise UsageError("this ToolRuntime has been entered before; make a new one")
-        self._resources = new_resources(self._limits)
+        self._resources = new_resources(self._limits, self._workers)
+        self._resources.late = LateResults()
         return self
 
     async def __aexit__(
@@ -104,28 +141,48 @@ class ToolRuntime:
             for turn in running:
                 await turn.wait_done()
             await resources.abandoned.drain()
+            await self._end_workers()
         if len(resources.abandoned):
             _LOGGER.warning("%d calls still run after their runtime was closed", len(resources.abandoned))
+
+    async def _end_workers(self) -> None:
+        """End the worker processes; idle ones have a moment for what they do at their exit."""
+        self._workers.close()
+        with anyio.move_on_after(1.0):
+            while self._workers.alive:  # noqa: ASYNC110 -- they end in threads that know of no loop
+                await anyio.sleep(0.002)
 
     async def run(
         self,
         assistant_msg: object,
         *,
         key: str | None = None,
-        deps: Any = None,
+        deps: Deps_contra | None = None,
         turn_timeout: float | None = None,
         finish_reason: str | None = None,
     ) -> Turn:
-        """Run every call of one assistant message; the arguments are those of `run_tool_calls`."""
+        """Run every call of one assistant message; the arguments are those of `run_tool_calls`.
+
+        One turn of a *key* runs at a time: asked for the same message again meanwhile, this waits for the turn that
+        runs and returns it.
+
+        Raises:
+            UsageError: an argument is wrong, or the runtime is not entered, or closed.
+            MessageError: the message cannot be read, or a turn of this *key* runs another message.
+        """
         turn = self.open_turn(assistant_msg, key=key, deps=deps, turn_timeout=turn_timeout, finish_reason=finish_reason)
-        return await turn.run()
+        same = self._running.same_as(turn)
+        if same is None:
+            return await turn.run()
+        await same.wait_done()
+        return same
 
     def open_turn(
         self,
         assistant_msg: object,
         *,
         key: str | None = None,
-        deps: Any = None,
+        deps: Deps_contra | None = None,
         turn_timeout: float | None = None,
         finish_reason: str | None = None,
     ) -> Turn:
@@ -147,19 +204,31 @@ class ToolRuntime:
             deps=self._deps if deps is None else deps,
             turn_timeout=turn_timeout,
             limits=self._limits,
+            approve=self._approve,
         )
         return Turn(plan, self._surroundings, self._running)
 
     def statistics(self) -> RuntimeStatistics:
         """Return what the runtime holds now."""
         resources = self._entered()
+        everyone = resources.everyone
         return RuntimeStatistics(
             turns=len(self._running),
+            calls_running=None if everyone is None else everyone.held,
+            calls_waiting=0 if everyone is None else everyone.waiting,
             threads_busy=resources.threads.held,
-            threads_waiting=sum(not waiter.gone for waiter in resources.threads.waiting),
+            threads_waiting=resources.threads.waiting,
+            processes_busy=resources.processes.held,
+            processes_waiting=resources.processes.waiting,
             abandoned=len(resources.abandoned),
             abandoned_in_all=resources.abandoned.total,
+            tools={tool.name: _statistics_of(gates) for tool, gates in resources.own_gates().items()},
         )
+
+    def late_results(self) -> tuple[Late, ...]:
+        """Return what abandoned calls have brought since, the oldest first; the last 64 of them."""
+        late = self._entered().late
+        return late.all() if late is not None else ()
 
     def _entered(self) -> Resources:
         if self._resources is None:
@@ -172,10 +241,25 @@ class ToolRuntime:
         return surroundings(self._entered(), self._observers)
 
 
-def new_resources(limits: Limits) -> Resources:
+def _statistics_of(gates: Sequence[Gate]) -> ToolStatistics:
+    rates = [gate for gate in gates if isinstance(gate, RateGate)]
+    places = [gate for gate in gates if not isinstance(gate, RateGate)]
+    return ToolStatistics(
+        running=places[0].held if places else None,
+        waiting=sum(gate.waiting for gate in gates),
+        starts_saved=rates[0].saved if rates else None,
+    )
+
+
+def new_resources(limits: Limits, workers: Workers) -> Resources:
     """Return what turns share, on the loop that runs this code."""
     backend = backend_of_running_loop()
-    return Resources(backend, {"task": backend, "thread": ThreadExecutor(backend.post)}, limits)
+    executors: dict[str, Executor] = {
+        "task": backend,
+        "thread": ThreadExecutor(backend.post),
+        "process": ProcessExecutor(backend.post, workers),
+    }
+    return Resources(backend, executors, limits)
 
 
 _hidden: "weakref.WeakKeyDictionary[object, Resources]" = weakref.WeakKeyDictionary()
@@ -186,7 +270,7 @@ def hidden_resources() -> Resources:
     loop = running_loop()
     resources = _hidden.get(loop)
     if resources is None:
-        resources = _hidden[loop] = new_resources(DEFAULT_LIMITS)
+        resources = _hidden[loop] = new_resources(DEFAULT_LIMITS, SHARED_WORKERS)
     return resources
 
 

@@ -6,7 +6,6 @@ Clients that are shared between turns (connection pools) belong to one loop; a l
 import os
 import threading
 from collections.abc import Sequence
-from typing import Any
 
 import anyio
 import anyio.from_thread
@@ -16,20 +15,23 @@ from everycall.core.errors import InfrastructureError, UsageError
 from everycall.core.policy import Limits
 from everycall.ports import Dialect, Observer
 from everycall.registry import ToolRegistry
+from everycall.registry.context import Deps
+from everycall.turn.consent import Approver
 from everycall.turn.stop import running_loop
 from everycall.turn.turn import Turn
 
 
 def run_tool_calls_sync(
     assistant_msg: object,
-    registry: ToolRegistry,
+    registry: ToolRegistry[Deps],
     *,
     key: str | None = None,
     dialect: str | Dialect | None = None,
     finish_reason: str | None = None,
-    deps: Any = None,
+    deps: Deps | None = None,
     turn_timeout: float | None = None,
     limits: Limits | None = None,
+    approve: Approver | None = None,
     observers: Sequence[Observer] = (),
 ) -> Turn:
     """Do what `run_tool_calls` does, and wait for it. The arguments are the same.
@@ -50,6 +52,7 @@ def run_tool_calls_sync(
         deps=deps,
         turn_timeout=turn_timeout,
         limits=limits,
+        approve=approve,
         observers=observers,
     )
     running = _portal().start_task_soon(turn.run)

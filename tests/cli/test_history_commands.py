@@ -134,8 +134,8 @@ UNUSABLE = {
         "nested deeper than 64 levels",
     ),
     "50 MB": (b'[{"role": "user", "content": "' + b"x" * 50_000_000 + b'"}]', "too large"),
-    "NaN": (b'[{"role": "user", "content": NaN}]', "not JSON: a number that is none"),
-    "a huge number": (b'[{"role": "user", "content": ' + b"9" * 5000 + b"}]", "not JSON: a number that is none"),
+    "NaN": (b'[{"role": "user", "content": NaN}]', "not JSON: it has a number that is none"),
+    "a huge number": (b'[{"role": "user", "content": ' + b"9" * 5000 + b"}]", "not JSON: it has a number that is none"),
     "calls that are no list": (
         b'[{"role": "assistant", "tool_calls": "x"}]',
         "Message 0: The message's tool_calls are",
@@ -235,6 +235,19 @@ def test_a_file_that_cannot_be_mended_whole_leaves_the_output_alone(tmp_path, ev
     assert sorted(one.name for one in tmp_path.iterdir()) == ["history.json", "mended.json"]
     code, _, err = everycall("repair", stored(tmp_path, json.dumps(OPEN)), "-o", tmp_path / "no" / "such.json")
     assert (code, "No such file or directory" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "text", [json.dumps(OPEN) + '\n{"messages": 3}\n', "[{}", '[{"role": 3}]', json.dumps(OPEN) + "\n["]
+)
+def test_a_repair_that_writes_nothing_says_so(tmp_path, everycall, text):
+    mended = tmp_path / "mended.json"
+    code, _, err = everycall("repair", stored(tmp_path, text), "-o", mended)
+    assert code == 2
+    assert err.splitlines()[-1] == f"everycall: nothing was written to {mended}"
+    assert not mended.exists()
+    assert "nothing was written" not in everycall("repair", stored(tmp_path, text))[2]
+    assert "nothing was written" not in everycall("repair", stored(tmp_path, json.dumps(OPEN)), "-o", mended)[2]
 
 
 def test_half_a_character_survives_a_repair(tmp_path, everycall):

@@ -245,7 +245,7 @@ def test_the_deepest_message_allowed_is_run(run_message):
 def test_a_message_that_is_not_utf_8_is_refused(folder, everycall):
     (folder / "latin.json").write_bytes(b'{"role": "\xe5"}')
     answer = everycall("run", "latin.json", "--tools", "my_tools:registry")
-    assert (answer.code, answer.err) == (2, "everycall: latin.json is not UTF-8 (at byte 10).\n")
+    assert (answer.code, answer.err) == (2, "everycall: latin.json is not UTF-8, at byte 10.\n")
 
 
 def test_a_message_without_end_is_refused_after_32_mib(folder, everycall, monkeypatch):

@@ -118,6 +118,7 @@ def test_a_forgotten_await_is_named():
     pending.close()
 
 
+@pytest.mark.row("6.15")
 def test_a_piece_of_a_stream_is_named():
     chunk = {"choices": [{"index": 0, "delta": {"tool_calls": []}, "finish_reason": None}]}
     with pytest.raises(MessageError, match="stream"):

@@ -225,6 +225,7 @@ NOT_EMPTY = ("anthropic", "bedrock", "cohere", "langchain")
 @pytest.mark.parametrize("empty", ["", "  \n", (), (Text(""), Text(" "))])
 @pytest.mark.parametrize("make", [success, failure])
 @pytest.mark.parametrize("name", NOT_EMPTY)
+@pytest.mark.row("5.13")
 def test_empty_text_becomes_no_output_where_it_is_refused(name, make, empty):
     rendered = render(name, message(name), lambda call: make(call, empty))
     for text in result_texts(name, rendered.messages):
@@ -342,6 +343,7 @@ def test_a_picture_goes_where_the_provider_takes_it(name):
 
 
 @pytest.mark.parametrize("name", ["openai-chat", "cohere"])
+@pytest.mark.row("5.14")
 def test_a_picture_that_cannot_be_sent_becomes_words_and_is_reported(name):
     rendered = render(name, message(name), lambda call: success(call, PICTURE if call.position else "x"))
     assert rendered.replaced == (1,)

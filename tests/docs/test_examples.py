@@ -25,6 +25,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 WITH_EXAMPLES = sorted(path for path in (ROOT / "src").rglob("*.py") if ">>> " in path.read_text("utf-8"))
 LANGUAGES = {"python", "output", "text", "console", "bash", "json"}
 MAX_LINES = 200
+LONGER = {"docs/reference.md": 400}  # looked up, not read from end to end
 
 
 def named(path: Path) -> str:
@@ -92,7 +93,7 @@ def test_an_example_that_fails_or_prints_something_else_is_found(tmp_path):
 @pytest.mark.parametrize("path", PAGES, ids=named)
 def test_a_page_is_short_and_every_block_says_its_language(path):
     lines = path.read_text("utf-8").splitlines()
-    assert len(lines) <= MAX_LINES
+    assert len(lines) <= LONGER.get(named(path), MAX_LINES)
     fences = [line.strip() for line in lines if line.strip().startswith("```")]
     assert [fence for fence in fences[1::2] if fence != "```"] == []
     assert {fence.removeprefix("```") for fence in fences[::2]} <= LANGUAGES

@@ -139,6 +139,7 @@ RAISES = {"SystemExit", "SystemExit in a thread", "KeyboardInterrupt", "Generato
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 @pytest.mark.parametrize("case", TOOLS)
+@pytest.mark.row("1.3", "1.4", "1.13", "3.3", "10.3", "10.4")
 def test_the_turn_ends_on_time_and_the_process_exits(case, backend):
     program = PROGRAM.format(tool=textwrap.dedent(TOOLS[case]))
     done = subprocess.run(

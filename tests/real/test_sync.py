@@ -29,11 +29,13 @@ def test_turns_share_one_background_loop():
     assert len(loops) == 1
 
 
+@pytest.mark.row("10.5")
 async def test_inside_a_running_loop_it_is_a_usage_error():
     with pytest.raises(UsageError, match="await run_tool_calls"):
         run_tool_calls_sync(message("x"), ToolRegistry())
 
 
+@pytest.mark.row("4.12")
 def test_ctrl_c_stops_the_turn_gives_every_call_its_result_and_then_raises():
     tools = ToolRegistry()
     settled = []

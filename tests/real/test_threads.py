@@ -38,6 +38,7 @@ async def test_sync_tools_run_at_the_same_time_in_threads_of_their_own():
 @pytest.mark.parametrize(
     "error", [ValueError, StopIteration, GeneratorExit, SystemExit, KeyboardInterrupt, TimeoutError, RecursionError]
 )
+@pytest.mark.row("2.6")
 async def test_no_exception_crosses_the_thread_as_an_exception(error):
     tools = ToolRegistry()
 
@@ -54,6 +55,7 @@ async def test_no_exception_crosses_the_thread_as_an_exception(error):
     assert error.__name__ in turn.results[0].content
 
 
+@pytest.mark.row("3.1")
 async def test_a_thread_that_blocks_does_not_hold_the_turn_and_its_late_value_is_told(gate):
     events = []
     tools = ToolRegistry(timeout=0.2)
@@ -77,6 +79,7 @@ async def test_a_thread_that_blocks_does_not_hold_the_turn_and_its_late_value_is
     assert runtime.statistics().threads_busy == 0
 
 
+@pytest.mark.row("3.2")
 async def test_a_place_among_the_threads_is_held_until_the_thread_really_ends(gate):
     tools = ToolRegistry(timeout=0.2)
     started = []
@@ -112,6 +115,7 @@ async def test_a_tool_can_see_that_it_was_asked_to_stop():
     assert turn.results[0].late
 
 
+@pytest.mark.row("3.6")
 async def test_a_coroutine_that_a_sync_function_returns_is_awaited_on_the_loop():
     tools = ToolRegistry()
 
@@ -169,6 +173,7 @@ async def test_a_thread_under_middleware_is_counted_until_it_really_ends(gate):
     assert [event.name for event in events].count("late_result") == 1
 
 
+@pytest.mark.row("7.1")
 async def test_a_context_variable_reaches_the_thread_and_nothing_comes_back():
     name = contextvars.ContextVar("name", default="nobody")
     tools = ToolRegistry()
@@ -185,6 +190,7 @@ async def test_a_context_variable_reaches_the_thread_and_nothing_comes_back():
     assert name.get() == "the host"
 
 
+@pytest.mark.row("3.4")
 async def test_sync_tools_that_run_turns_of_their_own_do_not_deadlock():
     from everycall import run_tool_calls_sync
 
@@ -203,6 +209,7 @@ async def test_sync_tools_that_run_turns_of_their_own_do_not_deadlock():
     assert turn.ok
 
 
+@pytest.mark.row("3.8")
 async def test_an_effect_is_never_lost_when_a_thread_ends_in_the_instant_of_its_deadline():
     effects, events = [], []
     tools = ToolRegistry()

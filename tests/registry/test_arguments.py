@@ -86,10 +86,12 @@ def test_an_object_comes_out_as_it_was_sent(text):
         ("\xa0", "line 1"),
     ],
 )
+@pytest.mark.row("6.1", "6.2", "6.3")
 def test_what_parsers_disagree_about_or_nobody_meant_is_refused(text, words):
     assert words in refused(text)
 
 
+@pytest.mark.row("6.4")
 def test_sixty_four_levels_are_read_and_sixty_five_are_not():
     def nested(levels):
         return '{"a": ' + "[" * (levels - 1) + "]" * (levels - 1) + "}"
@@ -161,6 +163,7 @@ def test_the_bound_counts_bytes_of_utf_8():
     assert "too large: more than 9 bytes" in refused('{"a":"xx"}', 9)
 
 
+@pytest.mark.row("6.5")
 def test_what_is_too_large_is_never_parsed(monkeypatch):
     monkeypatch.setattr("everycall.registry.arguments.from_json", None)
     monkeypatch.setattr("everycall.registry.arguments.to_json", None)

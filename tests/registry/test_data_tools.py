@@ -97,6 +97,7 @@ def test_a_refusal_names_the_place_and_the_rule_and_not_the_value(text, words):
     assert "Z" not in message
 
 
+@pytest.mark.row("11.2")
 def test_values_never_show_whatever_the_keyword():
     rules = {
         "const": 3,
@@ -252,6 +253,7 @@ class TestUnusableSchemas:
         assert "cannot be written" in unusable(schema)
 
     @pytest.mark.parametrize("link", ["#/$defs/a{}", "#a{}"])
+    @pytest.mark.row("11.6")
     def test_definitions_that_double_each_other_are_refused_at_once(self, link):
         defs: dict[str, Any] = {
             f"a{n}": {"$anchor": f"a{n}", "allOf": [{"$ref": link.format(n + 1)}] * 2} for n in range(30)
@@ -266,6 +268,7 @@ class TestUnusableSchemas:
         defs["a2000"] = {}
         assert "too long a chain" in unusable({"type": "object", "$defs": defs, "$ref": "#/$defs/a0"})
 
+    @pytest.mark.row("11.6")
     def test_nothing_is_ever_fetched(self, monkeypatch):
         def never(*_args, **_kwargs):
             raise AssertionError("the network was asked")
@@ -325,6 +328,7 @@ class TestUsableSchemas:
         tool.bind('{"name": "a", "kids": [{"name": "b"}]}')
         assert 'kids[0]: "name" is a required property' in refused(tool, '{"name": "a", "kids": [{}]}')
 
+    @pytest.mark.row("11.6")
     def test_a_pattern_takes_linear_time(self):
         tool = tool_of(objects(a={"pattern": "^(a+)+$"}))
         start = time.perf_counter()

@@ -35,7 +35,7 @@ def tool_of(registry=None, **options):
         ({"idempotent": None}, "True or False"),
         ({"retry": 3}, r"Retry\(attempts=3\)"),
         ({"retry": Retry()}, r"(?s)read_only=True.*idempotent=True.*Retry\(declared_only=True\)"),
-        ({"executor": "process"}, "'task', 'thread'"),
+        ({"executor": "fibre"}, "'task', 'thread', 'process'"),
         ({"executor": 3}, "'task', 'thread'"),
         ({"executor": []}, "'task', 'thread'"),
         ({"max_concurrency": 0}, "at least 1"),
@@ -52,6 +52,7 @@ def tool_of(registry=None, **options):
         ({"parameters": 3}, "JSON Schema"),
     ],
 )
+@pytest.mark.row("1.22")
 def test_a_wrong_option_is_refused_with_the_cure(options, cure):
     registry = ToolRegistry()
     with pytest.raises(UsageError, match=cure):

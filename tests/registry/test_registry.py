@@ -76,6 +76,7 @@ def test_a_second_tool_of_the_same_name_is_refused_and_the_first_stays():
     assert registry["plain"] is first
 
 
+@pytest.mark.row("6.13", "11.7")
 def test_a_snapshot_never_changes():
     registry = filled("a")
     before = registry.tools

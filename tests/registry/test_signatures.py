@@ -89,6 +89,7 @@ def plain(value: int) -> int:
         (lambda value: value, "thread", 3),
     ],
 )
+@pytest.mark.row("3.7")
 def test_where_a_function_runs_follows_from_what_is_really_called(function, executor, result):
     tool = tool_of(function, name="take")
     assert tool.executor == executor
@@ -145,10 +146,6 @@ def generator(n: int):
     yield n
 
 
-async def async_generator(n: int):
-    yield n
-
-
 class Generating:
     def __call__(self, n: int):
         yield n
@@ -160,7 +157,6 @@ class Generating:
         (Service, "A class cannot be a tool"),
         (dict, "A class cannot be a tool"),
         (generator, "return a list"),
-        (async_generator, "return a list"),
         (functools.partial(generator, 1), "return a list"),
         (Generating(), "return a list"),
         (Generating().__call__, "return a list"),

@@ -388,6 +388,7 @@ class TestPositionalOnly:
 class TestMessages:
     """What the model reads when its arguments do not fit."""
 
+    @pytest.mark.row("11.2")
     def test_places_and_reasons_are_named_and_values_are_not(self):
         def take(points: list[Point], size: Size, colour: Colour, name: Annotated[str, Field(max_length=3)]): ...
 

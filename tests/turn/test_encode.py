@@ -223,6 +223,7 @@ NOTED = [
 
 
 @pytest.mark.parametrize(("value", "text", "note"), NOTED, ids=lambda part: type(part).__name__)
+@pytest.mark.row("5.1", "5.2", "5.3", "5.5")
 def test_what_json_cannot_say_is_said_otherwise_and_noted(value, text, note):
     encoded = encode_value(value, ROOM)
     assert encoded.content == text
@@ -235,6 +236,7 @@ def test_the_largest_number_is_the_largest_that_python_reads():
     json.loads(encode_value([10**4300], ROOM).content)
 
 
+@pytest.mark.row("5.7")
 def test_keys_that_are_equal_as_text_stay_apart():
     value = {1: "int", "1": "str", 1.5: "float", None: "none", "null": "text", True: "never", "1#2": "taken"}  # noqa: F601
     assert json.loads(encode_value(value, ROOM).content) == {
@@ -287,6 +289,7 @@ def test_keys_of_any_type_have_a_text_that_is_the_same_in_every_run():
     assert len(keys) == len(value)
 
 
+@pytest.mark.row("5.4")
 def test_a_value_within_itself_is_marked_and_a_shared_one_is_not():
     loop = [1]
     loop.append({"again": loop})
@@ -319,6 +322,7 @@ def test_the_64th_level_is_written_and_the_65th_is_not(kind):
     assert encode_value([dt.date(2026, 1, 2), nested(64, kind)], ROOM).notes != ()
 
 
+@pytest.mark.row("5.4")
 def test_a_value_of_a_hundred_thousand_levels_is_cut_off():
     assert json.loads(encode_value(nested(100_000), ROOM).content)
 
@@ -460,6 +464,7 @@ PART_CASES = [
 
 
 @pytest.mark.parametrize(("value", "parts"), PART_CASES, ids=repr)
+@pytest.mark.row("5.14")
 def test_content_parts_stay_parts(value, parts):
     encoded = encode_value(value, ROOM)
     assert encoded.content == parts

@@ -28,6 +28,7 @@ def peak_of(value, limit=LIMIT):
 
 @pytest.mark.parametrize("letter", ["x", "é", "€", "😀"])
 @pytest.mark.parametrize("size", [20_000_000, 300_000])
+@pytest.mark.row("5.8")
 def test_a_huge_text_costs_no_more_than_the_limit(letter, size):
     value = letter * size
     result, peak = peak_of(value)

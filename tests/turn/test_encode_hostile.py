@@ -112,6 +112,7 @@ MAKERS = [
 @pytest.mark.parametrize("failure", FAILURES)
 @pytest.mark.parametrize("make", MAKERS)
 @pytest.mark.parametrize("wrap", [lambda value: value, lambda value: [1, value], lambda value: {"k": value}])
+@pytest.mark.row("5.6")
 def test_a_value_that_raises_is_refused(make, failure, wrap):
     Bomb.failure = failure
     with pytest.raises(CannotEncode, match="cannot be sent") as refusal:
@@ -156,6 +157,7 @@ class LyingFloat(float):
     __str__ = __repr__ = __float__
 
 
+@pytest.mark.row("5.9")
 def test_subclasses_of_plain_types_are_read_past_what_they_override():
     assert encode_value(LyingText("text"), ROOM) == Encoded("text")
     assert encode_value([LyingText("text"), LyingInt(5), LyingFloat(0.5)], ROOM).content == '["text",5,0.5]'

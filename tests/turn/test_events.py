@@ -63,6 +63,7 @@ async def test_a_tool_that_refuses_to_stop_is_told_as_refused_abandoned_forced_a
     assert told.index("call_settled") < told.index("call_abandoned") < told.index("late_result")
 
 
+@pytest.mark.row("1.23")
 async def test_a_late_value_is_told_and_changes_nothing():
     events = []
     tools = ToolRegistry(timeout=1)
@@ -101,6 +102,7 @@ async def test_minted_ids_echoes_and_coerced_values_are_told():
 
 
 @pytest.mark.parametrize("error", [ValueError("x"), SystemExit(1), KeyboardInterrupt()])
+@pytest.mark.row("10.7")
 async def test_an_observer_that_raises_changes_nothing_and_is_told_to_the_others(error):
     events = []
 
@@ -183,6 +185,7 @@ class TestTheDefaultLog:
         assert "everycall.call_abandoned" in caplog.text
         assert "call_fine" not in caplog.text
 
+    @pytest.mark.row("11.5")
     async def test_shows_what_is_wrong_at_the_level_that_python_starts_with(self, caplog):
         tools = ToolRegistry(timeout=1)
 

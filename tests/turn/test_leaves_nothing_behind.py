@@ -66,6 +66,7 @@ async def test_a_turn_is_freed_as_soon_as_it_is_dropped_without_the_garbage_coll
         gc.enable()
 
 
+@pytest.mark.row("2.11")
 async def test_nothing_of_a_tool_that_failed_is_reachable_from_its_result(tools):
     turn = await run_tool_calls(message("raises", "gives_an_object"), tools)
     await anyio.sleep(0.01)

@@ -116,6 +116,7 @@ async def test_a_call_that_waits_in_vain_for_its_next_attempt_ends_by_its_own_de
     assert anyio.current_time() - started == pytest.approx(5)
 
 
+@pytest.mark.row("6.11")
 async def test_calls_over_the_limit_of_a_turn_are_answered_and_not_run():
     most = [0]
     tools = ToolRegistry()
@@ -177,6 +178,7 @@ async def test_abandoned_calls_in_all_stop_new_starts_of_every_tool():
     assert turn.results[0].code == "saturated"
 
 
+@pytest.mark.row("10.1")
 async def test_leaving_a_runtime_is_bounded_by_the_time_to_linger():
     tools = ToolRegistry(timeout=1)
 

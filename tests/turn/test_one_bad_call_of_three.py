@@ -190,6 +190,34 @@ def registry_with(bad):
 
 
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.row(
+    "1.1",
+    "1.2",
+    "1.3",
+    "1.4",
+    "1.5",
+    "1.6",
+    "1.7",
+    "1.8",
+    "1.11",
+    "1.13",
+    "2.1",
+    "2.2",
+    "2.3",
+    "2.5",
+    "2.7",
+    "2.8",
+    "2.9",
+    "2.10",
+    "2.13",
+    "5.1",
+    "5.2",
+    "5.3",
+    "5.4",
+    "5.8",
+    "5.10",
+    "5.13",
+)
 async def test_a_bad_call_ends_on_time_and_leaves_its_siblings_alone(case):
     bad, status, code, ends_at = CASES[case]
     started = anyio.current_time()
@@ -206,6 +234,7 @@ async def test_a_bad_call_ends_on_time_and_leaves_its_siblings_alone(case):
     assert all(isinstance(m["content"], str) and m["content"] for m in turn.messages)
 
 
+@pytest.mark.row("1.9")
 async def test_a_tool_that_cancels_its_own_asyncio_task_harms_itself_alone(anyio_backend_name):
     if anyio_backend_name != "asyncio":
         pytest.skip("native cancellation is asyncio's")
@@ -226,6 +255,7 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("case", MALFORMED)
+@pytest.mark.row("6.1", "6.6", "6.10")
 async def test_a_malformed_call_is_answered_and_never_run(case):
     entry, code = MALFORMED[case]
     ran = []

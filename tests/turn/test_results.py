@@ -48,6 +48,7 @@ async def test_the_input_message_goes_back_as_the_same_object_when_no_id_changed
 
 
 @pytest.mark.parametrize("bad_id", [None, ""])
+@pytest.mark.row("6.8")
 async def test_a_missing_or_empty_id_is_minted_on_both_sides_of_the_exchange(tools, bad_id):
     sent = message(call("echo", {"n": 1}, bad_id), call("echo", {"n": 2}, "good"), call("echo", {"n": 3}, bad_id))
     turn = await run_tool_calls(sent, tools)
@@ -67,6 +68,7 @@ async def test_minted_ids_are_the_same_in_a_replay_and_differ_between_turns(tool
     assert ids[0] == ids[1] != ids[2]
 
 
+@pytest.mark.row("6.7")
 async def test_a_repeated_id_with_other_arguments_runs_both_and_the_later_one_gets_a_minted_id(tools):
     sent = message(call("echo", {"n": 1}, "same"), call("echo", {"n": 2}, "same"))
     turn = await run_tool_calls(sent, tools)
@@ -84,12 +86,14 @@ async def test_a_repeated_call_with_the_same_id_and_arguments_runs_once_and_answ
     assert len({m["tool_call_id"] for m in turn.messages}) == 3
 
 
+@pytest.mark.row("6.16")
 async def test_the_same_call_twice_under_two_ids_runs_twice(tools):
     turn = await run_tool_calls(message(call("echo", {"n": 4}, "a"), call("echo", {"n": 4}, "b")), tools)
     assert tools.ran == [4, 4]
     assert turn.ok
 
 
+@pytest.mark.row("6.14")
 async def test_the_calls_of_a_message_that_was_cut_off_are_answered_and_not_run(tools):
     turn = await run_tool_calls(numbered("echo", 2), tools, finish_reason="length")
     assert [result.code for result in turn.results] == ["unfinished_message"] * 2
@@ -104,6 +108,7 @@ async def test_a_turn_knows_its_results_by_the_id_as_sent(tools):
         turn["b"]
 
 
+@pytest.mark.row("5.11")
 async def test_the_value_is_encoded_when_the_call_is_sealed():
     tools = ToolRegistry()
     shared = {"n": 1}

@@ -66,6 +66,7 @@ async def test_types_named_in_the_policy_count_as_transient():
     assert len(starts) == 2
 
 
+@pytest.mark.row("8.8")
 async def test_a_tool_that_is_not_safe_is_tried_again_only_if_the_error_says_that_nothing_happened():
     tools = ToolRegistry()
     unknown, unknown_starts = failing(9, TransientToolError("busy"))
@@ -78,6 +79,7 @@ async def test_a_tool_that_is_not_safe_is_tried_again_only_if_the_error_says_tha
     assert [result.status for result in turn.results] == ["error", "success"]
 
 
+@pytest.mark.row("8.4")
 async def test_retry_after_is_waited_for_if_the_call_has_the_time():
     tools = ToolRegistry()
     flaky, starts = failing(1, TransientToolError("busy", retry_after=17))
@@ -98,6 +100,7 @@ async def test_a_retry_after_beyond_the_call_settles_it_and_tells_the_model():
     assert "3600 s" in envelope(turn.results[0])["message"]
 
 
+@pytest.mark.row("8.2", "8.3")
 async def test_the_call_timeout_bounds_all_attempts_together():
     tools = ToolRegistry()
 
@@ -112,6 +115,7 @@ async def test_the_call_timeout_bounds_all_attempts_together():
     assert "25 s" in envelope(turn.results[0])["message"]
 
 
+@pytest.mark.row("8.3")
 async def test_a_back_off_that_does_not_fit_is_not_begun():
     tools = ToolRegistry()
     flaky, starts = failing(9, TransientToolError("busy"), after=9)
@@ -142,6 +146,7 @@ async def test_a_timeout_is_tried_again_only_for_a_safe_tool_and_only_after_the_
     assert most == [1]
 
 
+@pytest.mark.row("1.24")
 async def test_no_attempt_follows_one_that_still_lives():
     starts = []
     tools = ToolRegistry()
@@ -157,6 +162,7 @@ async def test_no_attempt_follows_one_that_still_lives():
     assert (turn.results[0].code, turn.results[0].effect) == ("attempt", "unknown")
 
 
+@pytest.mark.row("6.12")
 async def test_each_attempt_has_arguments_and_a_context_of_its_own():
     seen = []
     tools = ToolRegistry()
@@ -191,6 +197,7 @@ async def test_the_idempotency_key_follows_the_key_of_the_turn_and_the_arguments
     assert len(set(keys)) == 4
 
 
+@pytest.mark.row("1.25")
 async def test_a_turn_that_is_stopped_during_back_off_keeps_what_the_last_attempt_did():
     tools = ToolRegistry()
     flaky, starts = failing(9, TransientToolError("busy"))
@@ -219,6 +226,7 @@ async def test_tenacity_is_not_entered_by_a_first_attempt_that_succeeds(monkeypa
     assert (await run_tool_calls(message("flaky"), tools)).ok
 
 
+@pytest.mark.row("8.6")
 async def test_full_jitter_draws_between_nothing_and_the_computed_back_off():
     drawn = []
 

@@ -55,6 +55,7 @@ def codes(turn):
     return [result.code for result in turn.results]
 
 
+@pytest.mark.row("1.18")
 async def test_an_outer_cancellation_seals_every_call_and_goes_on(tools):
     turn = open_turn(message("quick", "reads", "writes", "saves_at_the_end"), tools, limits=GRACE)
     with anyio.move_on_after(5) as scope:
@@ -75,6 +76,7 @@ async def test_an_outer_cancellation_waits_no_longer_than_the_grace_for_a_tool_t
     assert codes(turn) == ["ok", "cancelled"]
 
 
+@pytest.mark.row("1.21")
 async def test_a_turn_that_is_cancelled_before_it_starts_enters_no_tool():
     entered = []
     registry = ToolRegistry()
@@ -221,6 +223,7 @@ class TestNativeCancellation:
         if anyio_backend_name != "asyncio":
             pytest.skip("native cancellation is asyncio's")
 
+    @pytest.mark.row("1.19")
     async def test_once_waits_for_the_grace(self, tools):
         turn = open_turn(message("quick", "refuses", "saves_at_the_end"), tools, limits=GRACE)
         host = asyncio.ensure_future(turn.run())

@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _carry_out(words)
     except EverycallError as error:
-        print(f"everycall: {one_line(_in_words_of_the_shell(str(error)), 600)}", file=sys.stderr)  # noqa: T201
+        print(f"everycall: {_shown(_in_words_of_the_shell(str(error)))}", file=sys.stderr)  # noqa: T201
         return UNUSABLE
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -58,8 +58,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         _discard_output()
         if sys.stderr is not None:
-            print(f"everycall: {one_line(str(error), 600)}", file=sys.stderr)  # noqa: T201 - as above
+            print(f"everycall: {_shown(str(error))}", file=sys.stderr)  # noqa: T201 - as above
         return UNUSABLE
+
+
+def _shown(complaint: str) -> str:
+    from everycall.cli.foreign import shown_line  # noqa: PLC0415 - only where something is wrong
+
+    return shown_line(complaint, 600)
 
 
 def _discard_output() -> None:

@@ -6,10 +6,10 @@ line. What cannot be read is one `Unusable` with one sentence, and says where.
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO
+
+from everycall.cli.reading import NotJson, decoded, opened
 
 HOLDERS = ("messages", "input", "contents")
 """Where requests hold their history: most providers, OpenAI Responses, Gemini."""
@@ -72,18 +72,10 @@ def read_conversations(path: str, advance: Callable[[int], None]) -> Read:
         Unusable: the file as a whole cannot be read.
     """
     try:
-        with _opened(path) as file:
+        with opened(path) as file:
             yield from _read(file, path, advance)
     except OSError as error:
         raise Unusable(f"{path}: {error.strerror or type(error).__name__}") from error
-
-
-def _opened(path: str) -> "nullcontext[IO[bytes]] | IO[bytes]":
-    if path == "-":
-        import sys  # noqa: PLC0415 - looked up late, so that a replaced stream counts
-
-        return nullcontext(sys.stdin.buffer)
-    return Path(path).open("rb")
 
 
 def _read(file: IO[bytes], path: str, advance: Callable[[int], None]) -> Read:
@@ -147,21 +139,9 @@ def _decoded(raw: bytes, where: str) -> object:
     if len(raw) > MAX_BYTES:
         raise Unusable(f"{where}: larger than {MAX_BYTES // 1024**2} MiB; no provider takes that much.")
     try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise Unusable(f"{where}: not UTF-8, at byte {error.start}.") from error
-    try:
-        return json.loads(text, parse_constant=_refuse)
-    except json.JSONDecodeError as error:
-        raise Unusable(f"{where}: not JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from error
-    except RecursionError as error:
-        raise Unusable(f"{where}: nested too deeply to be a history.") from error
-    except ValueError as error:
-        raise Unusable(f"{where}: not JSON: a number that is none, or that is too long.") from error
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(constant)
+        return decoded(raw)
+    except NotJson as error:
+        raise Unusable(f"{where}: {error}.") from error
 
 
 def _holder(value: object, where: str) -> str | None:

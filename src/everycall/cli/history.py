@@ -140,6 +140,8 @@ def run_repair(args: argparse.Namespace) -> int:
         _complain(tally, f"{args.out}: {error.strerror}")
     except MessageError as error:
         _complain(tally, str(error))
+    if tally.unusable and args.out is not None:
+        _print(f"everycall: nothing was written to {one_line(args.out, 300)}", sys.stderr)
     return UNUSABLE if tally.unusable else DONE
 
 

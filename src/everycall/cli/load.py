@@ -7,8 +7,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
 
+from everycall.cli.foreign import words_of
 from everycall.core.errors import UsageError
-from everycall.core.text import one_line, safe_text, type_name
+from everycall.core.text import one_line, type_name
 from everycall.registry import ToolRegistry
 
 _MAX_SHOWN = 5
@@ -54,7 +55,7 @@ def _refuse(name: str, error: BaseException) -> NoReturn:
         raise UsageError(
             f"There is no module {missing!r}: looked for in the current directory and among the installed packages."
         ) from error
-    why = one_line(f"{type_name(error)}: {safe_text(error, 300)}", 300)
+    why = one_line(f"{type_name(error)}: {words_of(error, 300)}", 300)
     raise UsageError(f"The module {name} does not import: {why}{_place_of(error)}") from error
 
 
@@ -79,7 +80,7 @@ def _attribute(module: ModuleType, parts: list[str], target: str) -> object:
             raise
         except BaseException as error:  # a property, or a module's own __getattr__
             raise UsageError(
-                f"{target}: {part!r} cannot be read: {type_name(error)}: {safe_text(error, 200)}"
+                f"{target}: {part!r} cannot be read: {type_name(error)}: {words_of(error, 200)}"
             ) from error
     return found
 

@@ -3,12 +3,7 @@
 What is wrong with it is one `MessageError` with one sentence that names the file.
 """
 
-import json
-import sys
-from contextlib import nullcontext
-from pathlib import Path
-from typing import IO, NoReturn
-
+from everycall.cli.reading import NotJson, decoded, opened
 from everycall.core.errors import MessageError
 
 MAX_BYTES = 32 << 20
@@ -25,7 +20,7 @@ def read_message(path: str) -> object:
     """
     where = "the standard input" if path == "-" else path
     try:
-        with _opened(path) as file:
+        with opened(path) as file:
             raw = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:  # a ValueError for a zero byte in the path
         raise MessageError(f"Cannot read {where}: {getattr(error, 'strerror', None) or error}.") from error
@@ -37,31 +32,18 @@ def read_message(path: str) -> object:
     return value
 
 
-def _opened(path: str) -> "nullcontext[IO[bytes]] | IO[bytes]":
-    return nullcontext(sys.stdin.buffer) if path == "-" else Path(path).open("rb")
-
-
 def _decoded(raw: bytes, where: str) -> object:
     if not raw.strip():
         raise MessageError(f"{where} is empty: expected one assistant message as JSON.")
     try:
-        return json.loads(raw.decode("utf-8-sig"), parse_constant=_refuse)
-    except UnicodeDecodeError as error:
-        raise MessageError(f"{where} is not UTF-8 (at byte {error.start}).") from error
-    except json.JSONDecodeError as error:
-        if error.msg == "Extra data":
+        return decoded(raw)
+    except NotJson as error:
+        if error.second_at is not None:
             raise MessageError(
-                f"{where} holds more than one JSON value (the second begins at line {error.lineno}): pass one message."
+                f"{where} holds more than one JSON value (the second begins at line {error.second_at}): pass one "
+                "message."
             ) from error
-        raise MessageError(f"{where} is not JSON: {error.msg}, line {error.lineno}, column {error.colno}.") from error
-    except RecursionError as error:
-        raise MessageError(f"{where} is nested too deeply: no assistant message is.") from error
-    except ValueError as error:  # Python refuses whole numbers of more than 4,300 digits
-        raise MessageError(f"{where} is not JSON: it has a number that is none, or that is far too long.") from error
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(constant)  # NaN and Infinity, which JSON does not have and Python would read
+        raise MessageError(f"{where} is {error}.") from error
 
 
 def _is_deeper(value: object, limit: int) -> bool:

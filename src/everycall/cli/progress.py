@@ -7,6 +7,7 @@ from typing import Any
 
 from everycall.cli.table import Line, Piece
 from everycall.core.events import (
+    ApprovalDecided,
     AttemptFailed,
     AttemptStarted,
     CallAbandoned,
@@ -19,8 +20,10 @@ from everycall.core.events import (
     Event,
     ForceStopped,
     IdMinted,
+    LoopBlocked,
     ProgressReported,
     RetryScheduled,
+    RetryWithheld,
     TurnClosed,
     TurnOpened,
     ValueCoerced,
@@ -54,15 +57,24 @@ def _reported(event: ProgressReported) -> str:
     return f"{done}{f': {event.message}' if event.message else ''}"
 
 
+_WAITS = {
+    "limit": "waits for a free place",
+    "predecessor": "waits for a call in conflict",
+    "approval": "waits for consent",
+}
+
 SENTENCES: dict[type[CallEvent], tuple[Callable[[Any], str], bool]] = {
     CallPlanned: (lambda _: "planned", False),
     CallEchoed: (lambda event: f"repeats call {event.of + 1}, and gets its outcome", True),
-    CallQueued: (lambda _: "waits for a free place", False),
+    CallQueued: (lambda event: _WAITS.get(event.why, "waits"), False),
+    ApprovalDecided: (lambda event: event.decision.replace("_", " "), True),
     IdMinted: (lambda event: f"got an id of its own: {event.call_id}", True),
     AttemptStarted: (lambda event: f"attempt {event.attempt} runs", False),
     ProgressReported: (_reported, False),
     AttemptFailed: (_failed, True),
     RetryScheduled: (lambda event: f"attempt {event.attempt} follows in {event.delay:.2f} s", True),
+    RetryWithheld: (lambda _: "is not tried again: too many retries of this tool have failed", True),
+    LoopBlocked: (lambda event: f"held up all others for {event.seconds:.1f} s: {event.file}, line {event.line}", True),
     ValueCoerced: (lambda event: f"{event.where}: {event.what}", True),
     CallSettled: (_settled, True),
     CancelRefused: (lambda _: "was asked to stop, and goes on", True),

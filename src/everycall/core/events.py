@@ -8,10 +8,13 @@ from dataclasses import dataclass, fields
 from typing import ClassVar, Literal
 
 from everycall.core.errors import Effect
-from everycall.core.outcomes import Code, Failure, Status
+from everycall.core.outcomes import Code, Failure, Status, bounded
 from everycall.core.text import without_surrogates
 
 Level = Literal["debug", "info", "warning", "error"]
+
+MAX_TEXT = 4096
+"""Characters of one text in `Event.to_dict`: as many as an id may have. A model may send names of any length."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,13 +33,13 @@ class Event:
     at: float
 
     def to_dict(self) -> dict[str, object]:
-        """Return the event as JSON values that can be encoded, with its name under `event`."""
+        """Return the event as JSON values that can be encoded, with its name under `event`; long texts are cut."""
         values: dict[str, object] = {"event": f"everycall.{self.name}"}
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, Failure):
                 value = {"type": value.type, "message": value.message, "traceback": value.traceback}
-            values[field.name] = without_surrogates(value) if isinstance(value, str) else value
+            values[field.name] = bounded(without_surrogates(value), MAX_TEXT) if isinstance(value, str) else value
         return values
 
 
@@ -66,11 +69,16 @@ class TurnOpened(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnClosed(Event):
-    """Every call of the turn has its result."""
+    """Every call of the turn has its result.
+
+    *lag* is by how many seconds the latest deadline or back-off was acted on too late, because the event loop was busy
+    or blocked.
+    """
 
     name: ClassVar[str] = "turn_closed"
     calls: int
     duration: float
+    lag: float
     stopped: str | None
 
 
@@ -83,9 +91,23 @@ class CallPlanned(CallEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallQueued(CallEvent):
-    """The call waits for a free place."""
+    """The call waits: *why* is `limit` (for a free place), `predecessor` (for a call in conflict) or `approval`."""
 
     name: ClassVar[str] = "call_queued"
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalDecided(CallEvent):
+    """Somebody decided about a gated call: `approved`, `denied`, `deferred`; or nobody did: `timed_out`.
+
+    *changed* says that the call runs with other arguments than the model's.
+    """
+
+    name: ClassVar[str] = "approval_decided"
+    level: ClassVar[Level] = "info"
+    decision: str
+    changed: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +141,15 @@ class RetryScheduled(CallEvent):
     name: ClassVar[str] = "retry_scheduled"
     attempt: int
     delay: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryWithheld(CallEvent):
+    """No attempt follows this one, although the policy of its tool allows one: too many retries of the tool failed."""
+
+    name: ClassVar[str] = "retry_withheld"
+    level: ClassVar[Level] = "warning"
+    attempt: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +242,22 @@ class ForceStopped(CallEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoopBlocked(CallEvent):
+    """The tool's code held up its event loop for *seconds*: at *line* of *file*, in *function*.
+
+    Told when the loop is free again; the log has a line of its own from the moment it was noticed. What is measured
+    begins when the watchdog first looked, so it is up to a quarter of `Limits.loop_blocked` too short.
+    """
+
+    name: ClassVar[str] = "loop_blocked"
+    level: ClassVar[Level] = "warning"
+    file: str
+    line: int
+    function: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FaultContained(Event):
     """Something beside the tools failed and was kept out of the turn: an observer, a hook, or this library itself."""
 
@@ -225,9 +272,11 @@ AnyEvent = (
     | TurnClosed
     | CallPlanned
     | CallQueued
+    | ApprovalDecided
     | AttemptStarted
     | AttemptFailed
     | RetryScheduled
+    | RetryWithheld
     | CallSettled
     | ProgressReported
     | IdMinted
@@ -237,6 +286,7 @@ AnyEvent = (
     | CallAbandoned
     | LateResult
     | ForceStopped
+    | LoopBlocked
     | FaultContained
 )
 """The closed set."""

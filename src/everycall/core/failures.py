@@ -4,6 +4,9 @@
 2. Nothing raises, whatever the exception does; its `__str__` runs at most once per text made from it.
 3. Everything is bounded before it is paid for: leaves of groups, links of a chain, frames, characters.
 4. The model never reads a traceback.
+5. Secrets are hidden (`core.redaction`): in text that nobody wrote for the model all of them, in the words of a
+   `ToolError` those that the program has registered. A piece that has to be cut is redacted by itself, so that no
+   half of a secret is left; all else when it is one text.
 """
 
 import linecache
@@ -15,7 +18,8 @@ from typing import TypeGuard
 
 from everycall.core.errors import ToolError
 from everycall.core.outcomes import MAX_ERROR_TEXT, Failure, bounded
-from everycall.core.text import one_line, safe_text, shown, type_name, without_surrogates
+from everycall.core.redaction import NOTHING_HIDDEN, Redactor
+from everycall.core.text import clean, one_line, said, type_name, without_surrogates
 
 MAX_TRACEBACK_BYTES = 8 << 10
 """Longest traceback of a `Failure` (research: bounds, D.2, log event)."""
@@ -42,20 +46,23 @@ _MODULE = type.__dict__["__module__"]
 _NAME = type.__dict__["__name__"]
 
 
-def failure_of(error: BaseException, *, traceback: bool = True) -> Failure:
+def failure_of(error: BaseException, *, traceback: bool = True, redactor: Redactor = NOTHING_HIDDEN) -> Failure:
     """Return *error* as text alone.
 
     Args:
         error: what was raised. It is not changed.
         traceback: format the traceback too: without locals, at most 8 KiB, the end kept.
+        redactor: hides secrets, in an author's own words too: a `Failure` goes to events and logs.
     """
     try:
-        return Failure(type_name(error, qualified=True), _headline(error), _formatted(error) if traceback else "")
+        message = redactor.hide(_headline(error, redactor))
+        trace = _formatted(error, redactor) if traceback else ""
+        return Failure(type_name(error, qualified=True), message, trace)
     except BaseException:  # noqa: BLE001 -- out of memory or stack
         return _UNREADABLE_FAILURE
 
 
-def message_for_model(error: BaseException) -> str:
+def message_for_model(error: BaseException, redactor: Redactor = NOTHING_HIDDEN) -> str:
     """Return what the model reads of *error*, at most 2,000 characters.
 
     A `ToolError` speaks in its author's words. Anything else is `TypeName: first line`, at most 300 characters; of a
@@ -64,8 +71,8 @@ def message_for_model(error: BaseException) -> str:
     try:
         cause = cause_of(error)
         if _is_tool_error(cause):
-            return _words_of(cause, MAX_ERROR_TEXT)
-        return _listed(cause, prefix="") if _is_group(cause) else _line_of(cause)
+            return _words_of(cause, MAX_ERROR_TEXT, redactor)
+        return _listed(cause, redactor, prefix="") if _is_group(cause) else _line_of(cause, redactor)
     except BaseException:  # noqa: BLE001 -- out of memory or stack
         return _UNREADABLE
 
@@ -120,47 +127,56 @@ def _is_tool_error(error: BaseException) -> TypeGuard[ToolError]:
     return issubclass(type(error), ToolError)
 
 
-def _headline(error: BaseException) -> str:
+def _text_of(error: BaseException, limit: int, redactor: Redactor) -> str:
+    """Return what *error* says, its type's name if that is nothing; not yet redacted if it needs no cut."""
+    text = said(error)
+    return (clean(text) if len(text) <= limit else redactor.shown(text, limit)) or type_name(error)
+
+
+def _headline(error: BaseException, redactor: Redactor) -> str:
     if _is_group(error):
-        return _listed(error, prefix=f"{safe_text(error, MAX_LINE)}: ")
-    return safe_text(error)
+        return _listed(error, redactor, prefix=f"{_text_of(error, MAX_LINE, redactor)}: ")
+    return _text_of(error, MAX_ERROR_TEXT, redactor)
 
 
-def _listed(group: BaseExceptionGroup[BaseException], *, prefix: str) -> str:
+def _listed(group: BaseExceptionGroup[BaseException], redactor: Redactor, *, prefix: str) -> str:
     """Tell up to five leaves; cancellations only where there is nothing else: they are the echo of the real failure."""
     leaves, complete = leaves_of(group)
     causes = [leaf for leaf in leaves if CANCELLATIONS.isdisjoint(names_of(leaf))] or leaves
-    told = [_line_of(leaf) for leaf in causes[:MAX_LEAVES_SHOWN]]
+    told = [_line_of(leaf, redactor) for leaf in causes[:MAX_LEAVES_SHOWN]]
     if len(causes) > len(told):
         told.append(f"and {len(causes) - len(told)} more")
     count = f"{'' if complete else 'more than '}{len(causes)} errors: " if len(causes) > 1 or not complete else ""
     return bounded(prefix + count + "; ".join(told), MAX_ERROR_TEXT)
 
 
-def _line_of(error: BaseException) -> str:
+def _line_of(error: BaseException, redactor: Redactor) -> str:
     """Return `TypeName: first line`; a `ToolError`'s own words without the name."""
     if _is_tool_error(error):
-        return _words_of(error, MAX_LINE)
+        return _words_of(error, MAX_LINE, redactor)
     name = type_name(error)
-    text = safe_text(error, 2 * MAX_LINE)
+    text = redactor.hide(_text_of(error, 2 * MAX_LINE, redactor))
     first = next((line for line in text.split("\n") if line.strip()), name)
     return one_line(name if first == name else f"{name}: {first}", MAX_LINE)
 
 
-def _words_of(error: ToolError, limit: int) -> str:
-    """Return the author's message: only what no provider could carry is replaced."""
+def _words_of(error: ToolError, limit: int, redactor: Redactor) -> str:
+    """Return the author's message: only what no provider could carry, and registered secrets, are replaced.
+
+    A message far beyond the limit was hardly written by hand: it is treated like any other text.
+    """
     try:
         message = error.message
     except BaseException:  # noqa: BLE001 -- a property of a subclass, foreign code
         message = ""
     if type(message) is not str or not message:
-        return safe_text(error, limit)
+        return redactor.hide(_text_of(error, limit, redactor))
     if len(message) > 2 * limit:
-        return shown(message, limit)
-    return bounded(without_surrogates(message), limit)
+        return redactor.shown(message, limit)
+    return bounded(redactor.hide_registered(without_surrogates(message)), limit)
 
 
-def _formatted(error: BaseException) -> str:
+def _formatted(error: BaseException, redactor: Redactor) -> str:
     """Return the traceback of *error* and of what led to it, oldest first, as Python shows it, the end kept.
 
     Written here because `traceback` calls `__str__` again for each link, reads frames' locals for its suggestions on
@@ -169,11 +185,11 @@ def _formatted(error: BaseException) -> str:
     try:
         blocks: list[str] = []
         for one, why in _chain(error):
-            blocks.append(_block(one) + why)
+            blocks.append(_block(one, redactor) + why)
             if _is_group(one):
                 leaves = enumerate(leaves_of(one)[0][:MAX_LEAVES_SHOWN], 1)
-                blocks.extend(f"\n+ {number}. of the group:\n{_block(leaf)}" for number, leaf in leaves)
-        return _end_of("".join(blocks).rstrip("\n"), MAX_TRACEBACK_BYTES)
+                blocks.extend(f"\n+ {number}. of the group:\n{_block(leaf, redactor)}" for number, leaf in leaves)
+        return _end_of(redactor.hide("".join(blocks).rstrip("\n")), MAX_TRACEBACK_BYTES)
     except BaseException:  # noqa: BLE001 -- out of memory or stack: the message alone has to do
         return ""
 
@@ -199,16 +215,16 @@ def _chain(error: BaseException) -> list[tuple[BaseException, str]]:
 _OWN_FILES = str(Path(__file__).parents[1])
 
 
-def _block(error: BaseException) -> str:
-    lines = _frames(_SLOTS["__traceback__"].__get__(error))
-    lines.append(f"{type_name(error, qualified=True)}: {safe_text(error, MAX_ERROR_TEXT)}")
+def _block(error: BaseException, redactor: Redactor) -> str:
+    lines = _frames(_SLOTS["__traceback__"].__get__(error), redactor)
+    lines.append(f"{type_name(error, qualified=True)}: {_text_of(error, MAX_ERROR_TEXT, redactor)}")
     notes = _SLOTS["__dict__"].__get__(error).get("__notes__")
     if type(notes) is list:
-        lines.extend(shown(note, MAX_LINE) for note in notes[:MAX_NOTES] if type(note) is str)
+        lines.extend(redactor.shown(note, MAX_LINE) for note in notes[:MAX_NOTES] if type(note) is str)
     return "\n".join(lines)
 
 
-def _frames(trace: TracebackType | None) -> list[str]:
+def _frames(trace: TracebackType | None, redactor: Redactor) -> list[str]:
     """Return the innermost frames with their source lines, outermost first; no locals."""
     if trace is None:
         return []
@@ -230,6 +246,8 @@ def _frames(trace: TracebackType | None) -> list[str]:
             f'  File "{one_line(code.co_filename, MAX_LINE)}", line {number}, in {one_line(code.co_name, 100)}'
         )
         source = linecache.getline(code.co_filename, number).strip()
+        if len(source) > MAX_LINE:
+            source = redactor.shown(source, MAX_LINE)
         if source:
             lines.append(f"    {one_line(source, MAX_LINE)}")
     return lines

@@ -13,11 +13,12 @@ from dataclasses import dataclass, replace
 from re import Pattern
 
 from everycall.core.calls import ToolCall
-from everycall.core.text import without_surrogates
+from everycall.core.text import type_name, utf8_size, without_surrogates
 
 MAX_ID_BYTES = 4096
-"""Longest id that is carried at all (research: fault model 6.8)."""
+"""Longest id that is carried at all, as UTF-8 (research: fault model 6.8 and bounds, D.2)."""
 
+_PLAIN = (str, int, float, type(None))
 _ALPHABET = string.ascii_letters + string.digits
 
 
@@ -39,8 +40,11 @@ class IdRule:
 
     def accepts(self, call_id: str) -> bool:
         """Whether the provider takes *call_id* as it is."""
-        fits = len(call_id) <= MAX_ID_BYTES and self.pattern.fullmatch(call_id) is not None
-        return fits and (call_id.isascii() or without_surrogates(call_id) == call_id)  # half a pair has no UTF-8 form
+        if len(call_id) > MAX_ID_BYTES or self.pattern.fullmatch(call_id) is None:
+            return False
+        if call_id.isascii():
+            return True
+        return without_surrogates(call_id) == call_id and utf8_size(call_id) <= MAX_ID_BYTES  # half a pair has no form
 
     def changed(self, call: ToolCall) -> bool:
         """Return whether the id of *call* in the exchange is another than was sent."""
@@ -50,7 +54,10 @@ class IdRule:
 
     def mint(self, *facts: object) -> str:
         """Return the id hashed from *facts*: the same facts give the same id in any process."""
-        text = json.dumps(facts, sort_keys=True, default=str)
+        try:
+            text = json.dumps(facts, sort_keys=True, default=type_name)
+        except (ValueError, TypeError, RecursionError):  # arguments that hold themselves, keys of two kinds, or depth
+            text = json.dumps([one if isinstance(one, _PLAIN) else type_name(one) for one in facts])
         number = int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest(), "big")
         letters = []
         for _ in range(self.length):
@@ -79,7 +86,7 @@ def assign_ids(calls: tuple[ToolCall, ...], rule: IdRule, key: str | None = None
     """
     wanted = [call.sent_id for call in calls]
     if len(set(wanted)) == len(wanted) and all(sent and rule.accepts(sent) for sent in wanted):
-        if all(call.call_id == call.sent_id for call in calls):
+        if [call.call_id for call in calls] == wanted:
             return calls  # the common case: nothing to change
         return tuple([replace(call, call_id=call.sent_id or "") for call in calls])
     taken = {sent for sent in wanted if sent}

@@ -121,16 +121,39 @@ class ToolResult:
         return self.status == "success"
 
 
-def error_envelope(*, code: Code, effect: Effect, message: str, retryable: bool) -> str:
-    """Return the small JSON object that a model reads for anything but success: the same in every dialect."""
-    error = {
-        "status": STATUS_OF[code],
-        "code": code,
-        "effect": effect,
-        "message": bounded(message, MAX_ERROR_TEXT),
-        "retryable": retryable,
-    }
-    return json.dumps({"error": error}, ensure_ascii=False)
+MIN_ENVELOPE = 512
+"""Bytes that hold an envelope with a useful message, whatever has to be escaped in it."""
+
+
+def error_envelope(*, code: Code, effect: Effect, message: str, retryable: bool, max_bytes: int | None = None) -> str:
+    """Return the small JSON object that a model reads for anything but success: the same in every dialect.
+
+    Args:
+        code: of the outcome.
+        effect: of the outcome.
+        message: at most 2,000 characters of it are told.
+        retryable: of the outcome.
+        max_bytes: bytes of the whole, at least `MIN_ENVELOPE`; the message is cut to fit. None for no bound.
+    """
+    limit = MAX_ERROR_TEXT
+    while True:
+        error = {
+            "status": STATUS_OF[code],
+            "code": code,
+            "effect": effect,
+            "message": bounded(message, limit),
+            "retryable": retryable,
+        }
+        text = json.dumps({"error": error}, ensure_ascii=False)
+        if max_bytes is None or limit <= _LEAST_TOLD or len(text) * 4 <= max_bytes:
+            return text
+        size = len(text.encode("utf-8", "surrogatepass"))
+        if size <= max_bytes:
+            return text
+        limit = max(_LEAST_TOLD, min(limit, len(message)) // 2)
+
+
+_LEAST_TOLD = 60  # characters: with six bytes for each, and the rest, below MIN_ENVELOPE
 
 
 def bounded(text: str, limit: int) -> str:

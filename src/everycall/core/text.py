@@ -40,6 +40,11 @@ def without_surrogates(text: str) -> str:
     return text
 
 
+def utf8_size(text: str) -> int:
+    """Return the bytes of *text* as UTF-8."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
 def clean(text: str) -> str:
     r"""Return *text* without anything that hides, moves or rewrites what a reader sees; `\n` and `\t` stay.
 
@@ -69,7 +74,7 @@ def safe_text(error: BaseException, limit: int = MAX_ERROR_TEXT) -> str:
 
     Never raises: an exception's `__str__` may raise anything, `SystemExit` included, and is called at most once.
     """
-    return shown(_said(error), limit) or type_name(error)
+    return shown(said(error), limit) or type_name(error)
 
 
 def shown(text: str, limit: int) -> str:
@@ -101,8 +106,8 @@ def name_of(kind: type, *, qualified: bool = False) -> str:
     return one_line(name, 200) or "?"
 
 
-def _said(error: BaseException) -> str:
-    """Return `str(error)` as an exact `str`; empty if it cannot be had."""
+def said(error: BaseException) -> str:
+    """Return `str(error)` as an exact `str`, as long as it is; empty if it cannot be had. Never raises."""
     try:
         text = str(error)
         # A subclass of str may lie about its length and its slices.

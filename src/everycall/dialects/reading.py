@@ -74,8 +74,11 @@ def changed(source: Any, name: str, value: object) -> Any:
         return source.model_copy(update={name: value})
     if dataclasses.is_dataclass(source) and not isinstance(source, type):
         return dataclasses.replace(source, **{name: value})
-    clone = copy.copy(source)
-    setattr(clone, name, value)
+    try:
+        clone = copy.copy(source)
+        setattr(clone, name, value)
+    except Exception:  # noqa: BLE001 -- a foreign object that cannot be copied or changed: its fields are what counts
+        return {**plain(source), name: value}
     return clone
 
 
@@ -94,7 +97,9 @@ def plain(source: Any) -> dict[str, Any]:
         return dict(source)
     if callable(getattr(source, "model_dump", None)):
         return dict(source.model_dump(mode="json", by_alias=True, exclude_unset=True, warnings=False))
-    return dict(vars(source))
+    if dataclasses.is_dataclass(source) and not isinstance(source, type):
+        return {one.name: getattr(source, one.name, None) for one in dataclasses.fields(source)}
+    return dict(getattr(source, "__dict__", {}))  # an object with slots alone has nothing that could be sent back
 
 
 def kind_of(value: object) -> str:

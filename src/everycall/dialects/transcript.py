@@ -14,11 +14,14 @@ from everycall.core.errors import MessageError
 from everycall.core.history import Message, Rest, Result, Role
 from everycall.core.outcomes import ToolResult, bounded
 from everycall.dialects.media import NO_OUTPUT
-from everycall.dialects.reading import is_list, kind_of, read, word
+from everycall.dialects.reading import changed, has, is_list, kind_of, read, word
 from everycall.ports import Dialect
 
 RoleTable = Mapping[object, Role]
 """The provider's word for who speaks -> ours."""
+
+USER_HOLDS_RESULTS: RoleTable = {"user": "user", "assistant": "assistant", "system": "system"}
+"""Where results are parts of the user's message."""
 
 Part = Result | Rest
 
@@ -192,6 +195,30 @@ def _write_part(part: Part, write_result: Callable[[Result], object], write_text
     if isinstance(part, Result):
         return write_result(part) if part.changed else part.source
     return write_text(part.source) if isinstance(part.source, str) else part.source
+
+
+NO_CONTENT = "has no content"
+"""The defect of a result message whose content is absent or null."""
+
+
+def content_defect(message: object) -> str | None:
+    """Why the content of a result message would be refused: it must be a text or a list of parts."""
+    content = read(message, "content")
+    if isinstance(content, str) or is_list(content):
+        return None
+    return NO_CONTENT if content is None else "has a content that is neither a text nor a list of parts"
+
+
+def write_result_message(message: Any, result: Result) -> Any:
+    """Return *message* with the id, the name (if it has one) and a content that *result* is to have."""
+    if result.call_id is not None and read(message, "tool_call_id") != result.call_id:
+        message = changed(message, "tool_call_id", result.call_id)
+    if result.name is not None and has(message, "name") and read(message, "name") != result.name:
+        message = changed(message, "name", result.name)
+    if content_defect(message) is not None:
+        content = read(message, "content")
+        message = changed(message, "content", NO_OUTPUT if content is None else as_json(content))
+    return message
 
 
 def as_json(value: object) -> str:

@@ -9,6 +9,7 @@
 import logging
 import os
 import queue
+import sys
 import threading
 from collections.abc import Callable
 
@@ -132,8 +133,16 @@ class ThreadExecutor:
 
 def _end_of(work: Work) -> AttemptEnd:
     try:
+        work.context.run(_leave_the_loop)
         if not work.context.run(work.enter):
             return NotEntered()
         return Returned(work.context.run(work.invoke))
     except BaseException as error:  # noqa: BLE001 -- see rule 1
         return Raised(error)
+
+
+def _leave_the_loop() -> None:
+    """Forget which event loop the caller is on: no loop runs in this thread, and the tool may start one of its own."""
+    sniffio = sys.modules.get("sniffio")  # where that is remembered, if it is remembered at all
+    if sniffio is not None:
+        sniffio.current_async_library_cvar.set(None)

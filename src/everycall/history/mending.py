@@ -12,6 +12,7 @@ from everycall.core.errors import UsageError
 from everycall.core.history import Edit, EditKind, HistoryRules, Result
 from everycall.core.ids import IdRule, assign_ids
 from everycall.core.outcomes import ToolResult
+from everycall.dialects.reading import STAND_IN
 from everycall.history.check import out_of_order, paired_by_id, shown
 from everycall.history.pairing import Pairing
 from everycall.history.placeholder import placeholder
@@ -125,6 +126,8 @@ def _decide_answer(slot: Slot, call: ToolCall, rules: HistoryRules, mended: Mend
         result = replace(result, call_id=wanted, changed=True)
     for field_name in ("name", "kind"):
         old, right = getattr(result, field_name), getattr(call, field_name)
+        if field_name == "name" and not right and mended.calls is not None:
+            right = STAND_IN  # the call cannot be read, and is written anew with its id
         if right and old not in (None, right):  # a call that cannot be read may have no name
             mended.edits.append(edit("rewritten", field_name, placed.position, wanted, old=old, new=right))
             result = replace(result, changed=True, **{field_name: right})

@@ -44,11 +44,15 @@ _CURES: Final = {
 
 
 class ArgumentsRefused(Exception):  # noqa: N818 - a decision about a message, not a failure of the program
-    """The arguments do not fit; *message* tells the model where and why, and never repeats a value."""
+    """The arguments do not fit; *message* tells the model where and why, and never repeats a value.
 
-    def __init__(self, message: str) -> None:
+    *foreign* says that words of a validator of the tool's author are among it.
+    """
+
+    def __init__(self, message: str, *, foreign: bool = False) -> None:
         super().__init__(message)
         self.message = message
+        self.foreign = foreign
 
 
 class ReadArguments(NamedTuple):
@@ -87,6 +91,11 @@ def read_arguments(raw: str | Mapping[str, object] | None, *, max_bytes: int) ->
     if len(text) * 4 > max_bytes:  # a character has at most 4 bytes; the exact count is only needed near the bound
         _require_size(text, max_bytes)
     return _read_text(text)
+
+
+def canonical(text: str) -> str:
+    """Return JSON *text* in one spelling: neither the order of keys nor white space matters."""
+    return json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
 
 
 def _require_size(text: str, max_bytes: int) -> None:

@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from typing_extensions import TypeVar  # the default lets `ToolContext` stand alone under strict checkers
 
     Deps = TypeVar("Deps", default=Any)
+    Deps_contra = TypeVar("Deps_contra", default=Any, contravariant=True)
 else:
     from typing import TypeVar
 
     Deps = TypeVar("Deps")
+    Deps_contra = TypeVar("Deps_contra", contravariant=True)
 
 MAX_PROGRESS_MESSAGE = 1000
 """Characters of a progress message that are kept."""

@@ -3,16 +3,19 @@
 import difflib
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, TypedDict
 
 from everycall.core.errors import UsageError
-from everycall.core.policy import DEFAULT_CALL_TIMEOUT, Retry, require_count, require_seconds
+from everycall.core.policy import DEFAULT_CALL_TIMEOUT, Rate, Retry, require_count, require_seconds
+from everycall.registry.touches import Touch, Touches, check_touches
 
-EXECUTORS: Final = ("task", "thread")
-"""Where a tool can run: on the event loop, or in a thread."""
+EXECUTORS: Final = ("task", "thread", "process")
+"""Where a tool can run: on the event loop, in a thread, or in a process of its own."""
+MIN_MEMORY_BYTES = 128 << 20
+"""Least address space of a worker: the interpreter and this library take some 60 MiB of it."""
 MAX_RESULT_BYTES = 256 * 1024
 """Bytes of one result that reach the model, unless the tool says otherwise (research: bounds, D.2)."""
 
@@ -28,7 +31,36 @@ class Unset(Enum):
 UNSET: Final = Unset.UNSET
 
 
-class ToolOptions(TypedDict, total=False):
+class _OwnOptions(TypedDict, total=False):
+    name: str | None
+    description: str | None
+    parameters: Mapping[str, Any] | None
+
+
+class SharedOptions(TypedDict, total=False):
+    """The options that several tools can share: see `ToolOptions`, which says what each means."""
+
+    timeout: float | None
+    call_timeout: float | None
+    retry: Retry | None
+    read_only: bool
+    idempotent: bool
+    executor: str | None
+    max_concurrency: int | None
+    rate: Rate | None
+    max_result_bytes: int
+    idle_timeout: float | None
+    memory_bytes: int | None
+    cpu_seconds: int | None
+    exclusive: bool
+    reads: Touch | Sequence[Touch] | None
+    writes: Touch | Sequence[Touch] | None
+    scope: str
+    after_failure: str
+    needs_approval: bool | Callable[[Mapping[str, Any]], bool]
+
+
+class ToolOptions(_OwnOptions, SharedOptions, total=False):
     """What can be said about a tool when it is registered.
 
     Attributes:
@@ -40,23 +72,22 @@ class ToolOptions(TypedDict, total=False):
         retry: when a failed attempt is followed by another; the registry's, for safe tools, if not given.
         read_only: it changes nothing.
         idempotent: running it twice changes no more than running it once.
-        executor: `"task"`, on the event loop, the default for async functions; or `"thread"`, that for sync ones.
+        executor: `"task"`, on the event loop, the default for async functions; `"thread"`, that for sync ones; or
+            `"process"`, a process of its own, for functions that can be imported by name.
             A sync function as `"task"` blocks every other call while it runs: only for what takes microseconds.
         max_concurrency: attempts of this tool that run at the same time; None for no limit.
+        rate: how often attempts of this tool may start, in all turns of a runtime; None for no limit.
         max_result_bytes: bytes of one result that reach the model; 262,144 if not given.
+        idle_timeout: seconds without a sign of progress after which an attempt is stopped; None for no bound.
+        memory_bytes: address space of the process that runs it, the interpreter's included; None for no bound.
+        cpu_seconds: CPU time of one attempt in its process, in whole seconds; None for no bound.
+        exclusive: each call runs alone in its turn.
+        reads: what a call looks at: a template over its arguments (`"file:{path}"`), a function of them, or several.
+        writes: what a call changes, likewise. Calls in conflict run in the order of the message.
+        scope: `"turn"`, or `"runtime"`: the keys count across the turns of a runtime.
+        after_failure: `"run"`, or `"skip"`: do not run if a call that had to go first did not succeed.
+        needs_approval: True, or a function of the arguments that says whether somebody must consent to the call.
     """
-
-    name: str | None
-    description: str | None
-    parameters: Mapping[str, Any] | None
-    timeout: float | None
-    call_timeout: float | None
-    retry: Retry | None
-    read_only: bool
-    idempotent: bool
-    executor: str | None
-    max_concurrency: int | None
-    max_result_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +101,13 @@ class Checked:
     idempotent: bool
     executor: str
     max_concurrency: int | None
+    rate: Rate | None
     max_result_bytes: int
+    idle_timeout: float | None
+    memory_bytes: int | None
+    cpu_seconds: int | None
+    touches: Touches | None
+    needs_approval: bool | Callable[[Mapping[str, Any]], bool]
 
 
 def require_known(options: Mapping[str, object]) -> None:
@@ -104,14 +141,28 @@ def require_name(name: object, function: object) -> str:
     return own
 
 
+def require_prefix(prefix: object) -> str:
+    """Return what is put in front of the names of tools.
+
+    Raises:
+        UsageError: it is not text, or no name can begin with it.
+    """
+    if not isinstance(prefix, str) or (prefix and _NAME.fullmatch(prefix) is None):
+        raise UsageError(
+            f"prefix of a group must be text that a tool's name can begin with, such as 'files_', not {prefix!r}: "
+            "A-Z, a-z, 0-9, _ . : and -"
+        )
+    return prefix
+
+
 def check_options(
-    options: Mapping[str, Any], *, tool: str, is_async: bool, timeout: float | None, retry: Retry | None
+    options: Mapping[str, Any], *, of: str, is_async: bool, timeout: float | None, retry: Retry | None
 ) -> Checked:
     """Return *options*, checked.
 
     Args:
         options: as given; those that are missing have their defaults.
-        tool: the tool's name, for error messages.
+        of: whose options these are, for error messages: ` of tool 'x'`.
         is_async: whether calling its function gives a coroutine.
         timeout: the registry's default.
         retry: the registry's default, for safe tools.
@@ -119,7 +170,6 @@ def check_options(
     Raises:
         UsageError: an option is wrong; the message shows the cure.
     """
-    of = f" of tool {tool!r}"
     flags = {name: _flag(name + of, options.get(name, False)) for name in ("read_only", "idempotent")}
     seconds = require_seconds("timeout" + of, options["timeout"]) if "timeout" in options else timeout
     return Checked(
@@ -128,7 +178,13 @@ def check_options(
         retry=_retry(options.get("retry", UNSET), retry, safe=any(flags.values()), of=of),
         executor=_executor(options.get("executor"), is_async=is_async, of=of),
         max_concurrency=require_count("max_concurrency" + of, options.get("max_concurrency"), none_ok=True),
+        rate=_rate("rate" + of, options.get("rate")),
         max_result_bytes=require_count("max_result_bytes" + of, options.get("max_result_bytes", MAX_RESULT_BYTES)) or 0,
+        idle_timeout=_idle_timeout(options.get("idle_timeout"), seconds, of),
+        memory_bytes=_of_process("memory_bytes", options, of, least=MIN_MEMORY_BYTES),
+        cpu_seconds=_of_process("cpu_seconds", options, of, least=1),
+        touches=check_touches(options, read_only=flags["read_only"], of=of),
+        needs_approval=_needs_approval("needs_approval" + of, options.get("needs_approval", False)),
         **flags,
     )
 
@@ -191,6 +247,37 @@ def _retry(value: object, default: Retry | None, *, safe: bool, of: str) -> Retr
             'raises with effect="none": Retry(declared_only=True)'
         )
     return retry
+
+
+def _rate(name: str, value: object) -> Rate | None:
+    if value is not None and not isinstance(value, Rate):
+        raise UsageError(f"{name} must be a Rate, such as Rate(calls=10, period=60), or None, not {value!r}")
+    return value
+
+
+def _idle_timeout(value: object, timeout: float | None, of: str) -> float | None:
+    seconds = require_seconds("idle_timeout" + of, value)
+    if seconds is not None and timeout is not None and seconds >= timeout:
+        raise UsageError(
+            f"idle_timeout{of} is {seconds:g} s and can never pass: an attempt has {timeout:g} s in all. Make it "
+            "shorter, or timeout longer"
+        )
+    return seconds
+
+
+def _of_process(name: str, options: Mapping[str, Any], of: str, *, least: int) -> int | None:
+    value = require_count(name + of, options.get(name), none_ok=True, least=least)
+    if value is not None and options.get("executor") != "process":
+        raise UsageError(f"{name}{of} bounds a process: write executor='process' too")
+    return value
+
+
+def _needs_approval(name: str, value: object) -> bool | Callable[[Mapping[str, Any]], bool]:
+    if isinstance(value, bool):
+        return value
+    if not callable(value) or inspect.iscoroutinefunction(value):
+        raise UsageError(f"{name} must be True, False, or a plain function of the arguments, not {value!r}")
+    return value
 
 
 def _executor(value: object, *, is_async: bool, of: str) -> str:

@@ -2,19 +2,34 @@
 
 import difflib
 import inspect
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from types import MappingProxyType
-from typing import Any, TypeVar, Unpack, overload
+from typing import Any, Generic, TypeVar, Unpack, overload
 
 from everycall.core.errors import UsageError
 from everycall.core.outcomes import ToolResult
 from everycall.core.policy import DEFAULT_TIMEOUT, Retry, require_seconds
+from everycall.core.redaction import Redaction, Redactor
 from everycall.ports import Dialect
 from everycall.registry.binding import Binder
+from everycall.registry.context import Deps_contra
 from everycall.registry.docstrings import read_documentation
+from everycall.registry.group import ToolGroup, decorated
+from everycall.registry.importable import require_importable
+from everycall.registry.joining import (
+    chosen_names,
+    joined_deps,
+    joined_explain,
+    joined_redaction,
+    joined_tools,
+    require_same_deps,
+)
+from everycall.registry.middleware import Middleware
 from everycall.registry.options import (
+    SharedOptions,
     ToolOptions,
     check_options,
     require_known,
@@ -22,25 +37,31 @@ from everycall.registry.options import (
     require_name,
     require_retry,
 )
+from everycall.registry.secrets import secret_names
 from everycall.registry.signature import Shape, is_async, read_shape, require_callable
 from everycall.registry.tool import Tool
+from everycall.registry.touches import require_fields
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-Middleware = Callable[..., Any]
-"""`async def (call, proceed) -> value`: runs around each attempt, inside its deadline."""
-
+DEFAULT_REDACTION = Redaction()
 _MAX_COMPARED = 500  # names that are compared with an unknown one: comparing costs some 10 us each
 _MAX_SHOWN = 10  # tools named in a repr
 
 
-class ToolRegistry:
+class ToolRegistry(Generic[Deps_contra]):
     """The tools that a model may call, and defaults for them.
+
+    `ToolRegistry[App]()` tells type checkers that its tools want an `App` as `deps`; `ToolRegistry(deps=App)` says the
+    same, and is checked when the program runs, too.
 
     Args:
         timeout: seconds of one attempt, for tools that do not say; None for no bound.
         retry: for tools that are `read_only` or `idempotent` and do not say; never applied to others.
         middleware: async functions `(call, proceed) -> value` around each attempt, the outermost first.
         explain: `(result) -> str`, pure: what the model reads for a result that is not a success.
+        redact: which secrets are hidden in text that leaves: see `Redaction`; None to hide nothing.
+        deps: the class of what the tools find in `ToolContext.deps`. A turn without one is refused before anything
+            runs, and so is a tool that asks for another. None to check nothing.
 
     Raises:
         UsageError: an argument is of the wrong kind.
@@ -62,9 +83,21 @@ class ToolRegistry:
         retry: Retry | None = None,
         middleware: Sequence[Middleware] = (),
         explain: Callable[[ToolResult], str] | None = None,
+        redact: Redaction | None = DEFAULT_REDACTION,
+        deps: type[Deps_contra] | None = None,
     ) -> None:
         if explain is not None and not callable(explain):
             raise UsageError(f"explain must be a function (result) -> str, or None, not {explain!r}")
+        if redact is not None and not isinstance(redact, Redaction):
+            raise UsageError(
+                "redact must be a Redaction, such as Redaction(secrets=(token,)), or None to hide nothing, not of the "
+                f"type {type(redact).__name__}"
+            )
+        if deps is not None and not isinstance(deps, type):
+            raise UsageError(f"deps of a registry is the class of what a turn passes, such as deps=App, not {deps!r}")
+        self.deps = deps
+        self._redact = redact
+        self.redactor = Redactor(redact, os.environ)
         self._timeout = require_seconds("timeout of the registry", timeout)
         self._retry = require_retry("retry of the registry", retry)
         self._middleware = require_middleware(middleware)
@@ -85,16 +118,7 @@ class ToolRegistry:
         Raises:
             UsageError: it cannot be a tool, an option is wrong, or the name is taken; the message shows the cure.
         """
-        if function is not None:
-            self.add(function, **options)
-            return function
-        require_known(options)
-
-        def register(function: Function) -> Function:
-            self.add(function, **options)
-            return function
-
-        return register
+        return decorated(self.add, function, options)
 
     def add(self, function: Callable[..., Any], **options: Unpack[ToolOptions]) -> Tool:
         """Register *function*, and return the tool.
@@ -107,7 +131,10 @@ class ToolRegistry:
         Raises:
             UsageError: it cannot be a tool, an option is wrong, or the name is taken; the message shows the cure.
         """
-        tool = self._checked(function, options)
+        return self._register(function, options, ())
+
+    def _register(self, function: Callable[..., Any], options: ToolOptions, middleware: Sequence[Middleware]) -> Tool:
+        tool = self._checked(function, options, (*self._middleware, *middleware))
         with self._lock:
             if tool.name in self._tools:
                 raise UsageError(f"There is a tool {tool.name!r} already: pass another name, name=...")
@@ -117,14 +144,20 @@ class ToolRegistry:
             self._tools[tool.name] = tool
         return tool
 
-    def _checked(self, function: Callable[..., Any], options: ToolOptions) -> Tool:
+    def _checked(self, function: Callable[..., Any], options: ToolOptions, middleware: tuple[Middleware, ...]) -> Tool:
         require_known(options)
         require_callable(function)
         name = require_name(options.get("name"), function)
         checked = check_options(
-            options, tool=name, is_async=is_async(function), timeout=self._timeout, retry=self._retry
+            options, of=f" of tool {name!r}", is_async=is_async(function), timeout=self._timeout, retry=self._retry
         )
         parameters, binder, shape, described = _schema(function, options.get("parameters"), name)
+        if checked.executor == "process":
+            require_importable(function, name)
+        if shape is not None:
+            require_same_deps(shape.deps, self.deps, tool=name)
+        if checked.touches is not None:
+            require_fields(checked.touches, shape, parameters, tool=name)
         description = options.get("description")
         if description is not None and not isinstance(description, str):
             raise UsageError(f"description of tool {name!r} must be text, not {description!r}")
@@ -134,12 +167,77 @@ class ToolRegistry:
             parameters=parameters,
             function=function,
             binder=binder,
-            middleware=self._middleware,
+            middleware=middleware,
+            redactor=self.redactor,
+            secret_names=secret_names(parameters),
+            schema_is_data=options.get("parameters") is not None,
             context_name=shape.context if shape else None,
             context_index=shape.context_index if shape else None,
             positional=shape.positional if shape else (),
+            defaults=shape.defaults if shape else {},
             **{one: getattr(checked, one) for one in checked.__slots__},
         )
+
+    def group(
+        self, *, prefix: str = "", middleware: Sequence[Middleware] = (), **options: Unpack[SharedOptions]
+    ) -> ToolGroup:
+        """Return a way to register tools that share a prefix of their names, middleware and options.
+
+        Args:
+            prefix: goes in front of the name of each tool.
+            middleware: runs around each of its tools, inside that of the registry, the outermost first.
+            options: those of `ToolOptions` but `name`, `description` and `parameters`. What a tool says itself wins.
+
+        Raises:
+            UsageError: an option is wrong, or cannot be shared; the message shows the cure.
+        """
+        return ToolGroup(self._register, self._timeout, prefix=prefix, middleware=middleware, options=options)
+
+    def subset(self, *names: str | Callable[[Tool], object]) -> "ToolRegistry[Deps_contra]":
+        """Return a new registry with some of the tools as they are now, in the order of this one.
+
+        Later registrations in one of the two are not seen in the other. The new one has the defaults, the middleware
+        and the `explain` of this one for what is registered in it later.
+
+        Args:
+            names: of the tools; or one function of a `Tool` that says whether it belongs in.
+
+        Raises:
+            UsageError: there is no tool of a name; the message names the close ones.
+        """
+        tools = self.tools
+        return self._copy({name: tools[name] for name in chosen_names(names, tools, self.close_names)})
+
+    def __or__(self, other: "ToolRegistry[Deps_contra]") -> "ToolRegistry[Deps_contra]":
+        """Return a new registry with the tools of both as they are now.
+
+        Each tool keeps its options and its middleware. What is registered in the new one later has the defaults and
+        the middleware of the left one.
+
+        Raises:
+            UsageError: two tools have one name, or the registries differ in what counts for all tools: `explain`,
+                or `deps`.
+        """
+        if not isinstance(other, ToolRegistry):
+            return NotImplemented
+        joined = self._copy(joined_tools(self.tools, other.tools))
+        joined.explain = joined_explain(self.explain, other.explain)
+        joined.deps = joined_deps(self.deps, other.deps)
+        joined._redact = joined_redaction(self._redact, other._redact)
+        joined.redactor = Redactor(joined._redact, os.environ)
+        return joined
+
+    def _copy(self, tools: dict[str, Tool]) -> "ToolRegistry[Deps_contra]":
+        copy: ToolRegistry[Deps_contra] = ToolRegistry(
+            timeout=self._timeout,
+            retry=self._retry,
+            middleware=self._middleware,
+            explain=self.explain,
+            redact=self._redact,
+            deps=self.deps,
+        )
+        copy._tools = tools
+        return copy
 
     @property
     def tools(self) -> Mapping[str, Tool]:

@@ -32,6 +32,7 @@ class Shape:
         context: the parameter that receives the context, if there is one.
         context_index: where the context stands among the positional-only parameters; None if it is passed by name.
         reserved: names that the model may not use, because this side fills them.
+        deps: the class in its `ToolContext[...]`; None if there is none, or none that a class can be checked against.
     """
 
     parameters: tuple[Parameter, ...]
@@ -39,11 +40,17 @@ class Shape:
     context: str | None = None
     context_index: int | None = None
     reserved: frozenset[str] = frozenset()
+    deps: type[Any] | None = None
 
     @property
     def positional(self) -> tuple[str, ...]:
         """The names of the positional-only parameters, in order."""
         return tuple([one.name for one in self.parameters if one.kind is Parameter.POSITIONAL_ONLY])
+
+    @property
+    def defaults(self) -> dict[str, object]:
+        """What the function itself fills in for parameters that the model leaves out, by name."""
+        return {one.name: one.default for one in self.parameters if one.default is not Parameter.empty}
 
 
 def require_callable(function: object) -> None:
@@ -66,17 +73,18 @@ def require_callable(function: object) -> None:
         raise UsageError(
             f"A tool must be a function, not {function!r}. Options go by keyword: @registry.tool(name=...)."
         )
-    body = _body(function)
-    if inspect.isgeneratorfunction(body) or inspect.isasyncgenfunction(body):
+    if inspect.isgeneratorfunction(_body(function)):
         raise UsageError(
-            f"{_label(function)} is a generator, and a call has one result: collect the items and return a list. "
-            "To say how far it is, use ToolContext.report_progress."
+            f"{_label(function)} is a generator, and a call has one result: collect the items and return a list. Or "
+            "make it async: of an async generator each value is progress, and the last one is the result."
         )
 
 
 def is_async(function: Callable[..., object]) -> bool:
-    """Return whether calling *function* gives a coroutine, as far as that can be known without calling it."""
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(_body(function))
+    """Return whether *function* runs on the event loop, as far as that can be known without calling it."""
+    return any(
+        inspect.iscoroutinefunction(one) or inspect.isasyncgenfunction(one) for one in (function, _body(function))
+    )
 
 
 def read_shape(function: Callable[..., object], tool: str) -> Shape:
@@ -105,6 +113,7 @@ def read_shape(function: Callable[..., object], tool: str) -> Shape:
         context=context.name if context else None,
         context_index=positional.index(context) if context and context in positional else None,
         reserved=_names_of_all_layers(function, tool) - {one.name for one in theirs},
+        deps=_deps_class(context.annotation) if context else None,
     )
 
 
@@ -117,6 +126,18 @@ def is_context(annotation: object) -> bool:
         return any(is_context(one) for one in get_args(annotation))
     kind = origin or annotation
     return isinstance(kind, type) and issubclass(kind, ToolContext)
+
+
+def _deps_class(annotation: object) -> type[Any] | None:
+    """Return what stands between the brackets of the context in *annotation*, if it is a class."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _deps_class(get_args(annotation)[0])
+    if origin is Union or origin is types.UnionType:
+        return next((_deps_class(one) for one in get_args(annotation) if is_context(one)), None)
+    found = next(iter(get_args(annotation)), None)
+    checkable = isinstance(found, type) and get_origin(found) is None and not getattr(found, "_is_protocol", False)
+    return found if checkable and found is not Any else None
 
 
 # --- looking through partials, methods, objects and wrappers -----------------------------------------------------

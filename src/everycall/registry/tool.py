@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from everycall.core.calls import ToolDefinition
-from everycall.core.policy import Retry
+from everycall.core.policy import Rate, Retry
+from everycall.core.redaction import NOTHING_HIDDEN, Redactor
 from everycall.registry.binding import Binder, Bound
 from everycall.registry.context import ToolContext
+from everycall.registry.touches import Touches
 
 __all__ = ["Bound", "Tool"]
 
@@ -27,14 +29,24 @@ class Tool:
         retry: when a failed attempt is followed by another; None for never.
         read_only: it changes nothing.
         idempotent: running it twice changes no more than running it once.
-        executor: where it runs: `task` (on the event loop) or `thread`.
+        executor: where it runs: `task` (on the event loop), `thread` or `process`.
         max_concurrency: attempts of this tool that run at the same time; None for no limit.
+        rate: how often its attempts may start; None for no limit.
         max_result_bytes: bytes of one result that reach the model.
+        idle_timeout: seconds of one attempt without a sign of progress; None for no bound.
+        memory_bytes: address space of its process; None for no bound.
+        cpu_seconds: CPU time of one attempt in its process; None for no bound.
+        touches: what its calls read and write; None if nothing was said.
+        needs_approval: whether, or for which arguments, somebody must consent.
         middleware: what runs around each attempt, outermost first.
         binder: validates its arguments.
         context_name: the parameter that receives the `ToolContext`; None if there is none.
         context_index: the context's place among the positional-only parameters; None if it is passed by name.
         positional: the names of the positional-only parameters that the model fills.
+        defaults: what parameters are that the model leaves out, by name.
+        redactor: hides secrets in the texts of its errors.
+        secret_names: the properties of its arguments that are declared secret; see `registry.secrets`.
+        schema_is_data: its parameters were given as a JSON Schema.
     """
 
     name: str
@@ -49,11 +61,21 @@ class Tool:
     idempotent: bool = False
     executor: str = "task"
     max_concurrency: int | None = None
+    rate: Rate | None = None
     max_result_bytes: int = 262144
+    idle_timeout: float | None = None
+    memory_bytes: int | None = None
+    cpu_seconds: int | None = None
+    touches: Touches | None = None
+    needs_approval: bool | Callable[[Mapping[str, Any]], bool] = False
     middleware: tuple[Callable[..., Any], ...] = ()
     context_name: str | None = None
     context_index: int | None = None
     positional: tuple[str, ...] = ()
+    defaults: Mapping[str, object] = field(default_factory=dict)
+    redactor: Redactor = NOTHING_HIDDEN
+    secret_names: frozenset[str] = frozenset()
+    schema_is_data: bool = False
 
     @property
     def wants_context(self) -> bool:
@@ -102,6 +124,10 @@ class Tool:
     def arguments_of(self, bound: Bound) -> dict[str, object]:
         """Return the validated arguments by the names of their parameters; a dict of its own."""
         return {**dict(zip(self.positional, bound.args, strict=True)), **bound.kwargs}
+
+    def whole_arguments_of(self, bound: Bound) -> dict[str, object]:
+        """Return the arguments with which the function would run: those of the model and the function's defaults."""
+        return {**self.defaults, **self.arguments_of(bound)}
 
     def __repr__(self) -> str:
         properties = self.parameters.get("properties", {})

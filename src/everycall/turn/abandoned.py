@@ -42,6 +42,7 @@ class Abandoned:
         self._watching = False
         self._changed: anyio.Event | None = None
         self.total = 0
+        self.any = False  # read once for every call: cheaper than asking how many
 
     def __len__(self) -> int:
         return len(self._kill_at)
@@ -59,6 +60,7 @@ class Abandoned:
     def add(self, attempt: Abandonable) -> None:
         """Count *attempt*, and see to it that it ends."""
         self.total += 1
+        self.any = True
         self._kill_at[attempt] = self._backend.now() + self._limits.linger
         self._per_tool[attempt.tool_name] += 1
         if attempt.running is not None:
@@ -75,10 +77,12 @@ class Abandoned:
         """Forget *attempt*: its code has ended."""
         if self._kill_at.pop(attempt, None) is None:
             return
+        self.any = bool(self._kill_at)
         self._per_tool[attempt.tool_name] -= 1
         self._in_threads -= attempt.holds_thread
-        if self._changed is not None:
+        if not self._kill_at and self._changed is not None:
             self._changed.set()
+            self._changed = None
 
     async def drain(self) -> None:
         """Wait until none is left; after `linger` seconds they are killed, and given one more second to be gone."""
@@ -90,7 +94,8 @@ class Abandoned:
 
     async def _until_none(self) -> None:
         while self._kill_at:
-            self._changed = anyio.Event()
+            if self._changed is None:
+                self._changed = anyio.Event()
             await self._changed.wait()
 
     def kill_all(self) -> None:
@@ -108,7 +113,8 @@ class Abandoned:
         try:
             while self._kill_at:
                 due = min(self._kill_at.values())
-                await anyio.sleep(max(0.0, due - self._backend.now()))
+                with anyio.move_on_after(max(0.0, due - self._backend.now())):
+                    await self._until_none()  # then this task ends too: a runtime that is closed leaves none behind
                 for attempt, at in list(self._kill_at.items()):
                     if at <= self._backend.now():
                         self._kill_at[attempt] = float("inf")

@@ -1,6 +1,6 @@
 """Who may start now: places at the gates, and the caps on abandoned calls.
 
-1. A call that waits holds nothing. It is let in by whoever leaves, in order of arrival.
+1. A call that waits holds nothing. It is let in by whoever leaves, or by time where a rate is limited.
 2. Above the caps on abandoned calls nothing new is started; a call that has started may go on.
 3. Never re-entered: a start may end at once and let another call in, and so on for a thousand calls.
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from everycall.core.events import CallQueued
 from everycall.turn.emit import Emitter
-from everycall.turn.gates import Waiter, leave, pass_or_wait
+from everycall.turn.gates import Gate, Party, RateGate, Waiter, admit, leave, pass_or_wait
 from everycall.turn.judge import Outcome, rejected
 from everycall.turn.resources import Resources
 from everycall.turn.slot import Slot
@@ -29,7 +29,18 @@ class Admission:
         refuse: settles a call that may not start.
     """
 
-    __slots__ = ("_emit", "_letting_in", "_queue_timeout", "_ready", "_refuse", "_resources", "_start", "_timers")
+    __slots__ = (
+        "_armed",
+        "_emit",
+        "_letting_in",
+        "_party",
+        "_queue_timeout",
+        "_ready",
+        "_refuse",
+        "_resources",
+        "_start",
+        "_timers",
+    )
 
     def __init__(
         self,
@@ -47,8 +58,15 @@ class Admission:
         self._emit = emit
         self._start = start
         self._refuse = refuse
+        self._party = Party(self._came_free, self._never_free, self._wake_at)
+        self._armed: set[Gate] = set()  # gates at which this turn will look again
         self._ready: deque[Slot] = deque()
         self._letting_in = False
+
+    def close(self) -> None:
+        """Let go of the turn, which is over: a full gate may know its waiters, and so its party, for long."""
+        self._party.start = self._party.refuse = _nobody
+        self._party.wake_at = _nobody
 
     def ask(self, slot: Slot) -> None:
         """Start the next attempt of a call, now or when there is a place for it."""
@@ -81,22 +99,23 @@ class Admission:
 
     def _takes_places(self, slot: Slot) -> bool:
         """Pass the gates, or begin to wait for them."""
-        slot.waiter = pass_or_wait(slot.gates, slot, start=self._came_free, refuse=self._never_free)
+        slot.waiter = pass_or_wait(slot.gates, slot, self._party)
         if slot.waiter is None:
             slot.holds_places = True
             return True
-        slot.queued_since = self._resources.backend.now()
-        waits_until = NEVER if self._queue_timeout is None else slot.queued_since + self._queue_timeout
+        now = self._resources.backend.now()
+        slot.wait_begins(now)
+        waits_until = NEVER if self._queue_timeout is None else now + self._queue_timeout
         waits_until = min(waits_until, slot.deadline)  # a call that waits for its next attempt uses up its own time
         if waits_until != NEVER:
             self._timers.at(waits_until, self._timed_out, slot.waiter)
-        self._emit.call(CallQueued, slot.call)
+        self._emit.call(CallQueued, slot.call, why="limit")
         return False
 
     def _came_free(self, slot: Slot) -> None:
         slot.waiter = None
         slot.holds_places = True
-        slot.queued += self._resources.backend.now() - slot.queued_since
+        slot.wait_ends(self._resources.backend.now())
         self.ask(slot)
 
     def _never_free(self, slot: Slot) -> None:
@@ -107,9 +126,32 @@ class Admission:
         slot: Slot = waiter.subject
         if slot.waiter is not waiter or slot.sealed:
             return  # it was let in since
-        slot.queued += self._resources.backend.now() - slot.queued_since
-        no_place = rejected("queue_timeout", "No place came free in time. Send fewer calls at once.")
+        no_place = rejected("queue_timeout", _no_place(slot))
         self._refuse(slot, slot.failed or no_place)  # a call that has run ends as its last attempt did
+
+    # --- gates that open with time ---
+
+    def _wake_at(self, when: float, gate: Gate) -> None:
+        if gate not in self._armed:
+            self._armed.add(gate)
+            self._timers.at(when, self._look_again, gate)
+
+    def _look_again(self, gate: RateGate) -> None:
+        self._armed.discard(gate)
+        admit(gate)
+        if gate.waits_for(self._party):
+            self._wake_at(gate.opens_at, gate)
+
+
+def _nobody(*_: object) -> None:
+    """Stands for a turn that is over."""
+
+
+def _no_place(slot: Slot) -> str:
+    rate = slot.tool.rate
+    if rate is None:
+        return "No place came free in time. Send fewer calls at once."
+    return f"This tool may be started {rate.calls} times in {rate.period:g} s. Send fewer calls, or later."
 
 
 def give_back(slot: Slot) -> None:

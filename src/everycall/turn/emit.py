@@ -6,6 +6,8 @@ from typing import Any
 from everycall.core.calls import ToolCall
 from everycall.core.events import CallEvent, Event, FaultContained
 from everycall.core.failures import failure_of
+from everycall.core.outcomes import Failure
+from everycall.core.redaction import NOTHING_HIDDEN, Redactor
 from everycall.ports import Observer
 
 
@@ -17,13 +19,23 @@ class Emitter:
         observers: called in order; what one raises is contained and told to the others.
         now: the loop's clock.
         routine: whether events of level `debug` are wanted by anyone; without it they are not even built.
+        redactor: hides secrets in the texts of errors.
     """
 
-    __slots__ = ("_now", "_observers", "routine", "turn_id")
+    __slots__ = ("_now", "_observers", "redactor", "routine", "turn_id")
 
-    def __init__(self, turn_id: str, observers: Sequence[Observer], now: Callable[[], float], *, routine: bool) -> None:
+    def __init__(
+        self,
+        turn_id: str,
+        observers: Sequence[Observer],
+        now: Callable[[], float],
+        *,
+        routine: bool,
+        redactor: Redactor = NOTHING_HIDDEN,
+    ) -> None:
         self.turn_id = turn_id
         self.routine = routine
+        self.redactor = redactor
         self._observers = tuple(observers)
         self._now = now
 
@@ -48,15 +60,15 @@ class Emitter:
 
     def fault(self, where: str, error: BaseException) -> None:
         """Say that something beside the tools failed and was contained."""
-        self.turn(FaultContained, where=where, error=failure_of(error))
+        self.turn(FaultContained, where=where, error=failure_of(error, redactor=self.redactor))
 
     def _send(self, event: Event) -> None:
-        broken: list[BaseException] = []
+        broken: list[Failure] = []  # not the exceptions: each would hold this frame, and so itself and the turn
         for observer in self._observers:
             try:
                 observer(event)
             except BaseException as error:  # noqa: BLE001 -- an observer cannot influence the turn
-                broken.append(error)
+                broken.append(failure_of(error, redactor=self.redactor))
         if broken and not isinstance(event, FaultContained):
-            for one in broken:
-                self.fault("observer", one)
+            for failure in broken:
+                self.turn(FaultContained, where="observer", error=failure)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from everycall.core.content import Content
 from everycall.core.failures import message_for_model
+from everycall.core.redaction import NOTHING_HIDDEN, Redactor
 from everycall.core.text import type_name, without_surrogates
 from everycall.turn.parts import encode_parts, is_part
 from everycall.turn.refusal import CannotEncode as CannotEncode  # noqa: PLC0414 -- the name belongs to this interface
@@ -41,12 +42,13 @@ class Encoded(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def encode_value(value: object, max_bytes: int) -> Encoded:
+def encode_value(value: object, max_bytes: int, redactor: Redactor = NOTHING_HIDDEN) -> Encoded:
     """Encode what a tool returned.
 
     Args:
         value: anything.
         max_bytes: bytes of UTF-8 of the text, or of all texts together. Images and files have the hard cap alone.
+        redactor: hides secrets in what the value's own code raises.
 
     Raises:
         CannotEncode: the value cannot be sent; the message is for the model. The tool has run all the same.
@@ -61,9 +63,12 @@ def encode_value(value: object, max_bytes: int) -> Encoded:
     except CannotEncode as refusal:
         refused = refusal
     except BaseException as error:  # noqa: BLE001 -- foreign code: its exception is the value's fault, not the call's
-        refused = CannotEncode(f"reading it ({type_name(value)}) raised {message_for_model(error)}")
-    # Raised here and bare, so that no context and no frame of the walk keeps the value alive.
-    raise refused.with_traceback(None)
+        refused = CannotEncode(f"reading it ({type_name(value)}) raised {message_for_model(error, redactor)}")
+    # Raised here and bare, so that no context and no frame of the walk keeps the value alive; this one neither.
+    try:
+        raise refused.with_traceback(None)
+    finally:
+        del refused
 
 
 def _encoded(value: Any, max_bytes: int) -> Encoded:

@@ -7,9 +7,11 @@
 
 from typing import NamedTuple
 
+from everycall.core.elsewhere import Told, WorkerError
 from everycall.core.errors import Effect, ToolError
 from everycall.core.failures import cause_of, failure_of, message_for_model
 from everycall.core.outcomes import Code, Failure
+from everycall.core.redaction import Redactor
 from everycall.core.transient import is_transient, retry_after
 from everycall.registry.tool import Tool
 
@@ -62,29 +64,43 @@ def rejected(code: Code, message: str) -> Outcome:
     return Outcome(code, "none", message, retryable=code in TRANSIENT_CODES)
 
 
-def judge_raise(error: BaseException, tool: Tool) -> Raise:
-    """Return what an exception means that the tool raised by itself."""
+def judge_raise(error: BaseException, tool: Tool, redactor: Redactor | None = None) -> Raise:
+    """Return what an exception means that the tool raised by itself.
+
+    Args:
+        error: what it raised.
+        tool: the tool.
+        redactor: hides the secrets of the call too; the tool's own if None.
+    """
+    redactor = redactor or tool.redactor
     cause = cause_of(error)
+    told = _told(cause)
+    if told is not None:
+        return _judge_told(told, tool, redactor)
     on_purpose = issubclass(type(cause), ToolError)  # not isinstance: that reads what a hostile object says of itself
     declared = cause.effect if on_purpose and cause.effect in _EFFECTS else None  # type: ignore[attr-defined]
     effect: Effect = "none" if tool.read_only else declared or "unknown"
     transient = is_transient(error, tool.retry.on if tool.retry else ())
     wait = retry_after(error) if transient else None
-    message = message_for_model(error)
-    if wait is not None:
-        stop = "" if message.endswith((".", "!", "?")) else "."
-        message += f"{stop} Repeat it after {wait:g} s at the earliest."
+    message = _with_wait(message_for_model(error, redactor), wait)
     outcome = Outcome(
         "tool_error",
         effect,
         message,
-        error=failure_of(error, traceback=not on_purpose),
+        error=failure_of(error, traceback=not on_purpose, redactor=redactor),
         retryable=transient and (effect == "none" or tool.idempotent),
     )
     return Raise(outcome, transient, declared == "none", wait)
 
 
-def judge_stop(code: Code, tool: Tool, seconds: float | None, *, error: BaseException | None = None) -> Outcome:
+def judge_stop(
+    code: Code,
+    tool: Tool,
+    seconds: float | None,
+    *,
+    error: BaseException | None = None,
+    redactor: Redactor | None = None,
+) -> Outcome:
     """Return the outcome of a call that was stopped while its code ran.
 
     Args:
@@ -92,13 +108,48 @@ def judge_stop(code: Code, tool: Tool, seconds: float | None, *, error: BaseExce
         tool: the tool.
         seconds: the bound that passed, if it was one.
         error: what the code raised when it was stopped, if that was more than the cancellation.
+        redactor: as in `judge_raise`.
     """
     effect: Effect = "none" if tool.read_only else "unknown"
     message = _STOPPED[code].format(seconds=f"{seconds:g}" if seconds is not None else "?")
     if effect == "unknown":
         message += MAY_HAVE_HAPPENED
     retryable = code in TRANSIENT_CODES and (effect == "none" or tool.idempotent)
-    return Outcome(code, effect, message, error=failure_of(error) if error else None, retryable=retryable)
+    redactor = redactor or tool.redactor
+    told = _told(error) if error else None
+    failure = _redacted(told, redactor) if told else failure_of(error, redactor=redactor) if error else None
+    return Outcome(code, effect, message, error=failure, retryable=retryable)
+
+
+def _told(error: BaseException) -> Told | None:
+    """Return what another process told of an error, if it came from there."""
+    return error.told if isinstance(error, WorkerError) else None
+
+
+def _judge_told(told: Told, tool: Tool, redactor: Redactor) -> Raise:
+    """Return what the failure of an attempt in a worker means: decided by facts, as in `judge_raise`."""
+    effect: Effect = told.effect or "unknown"
+    if tool.read_only and told.code != "invalid_result":
+        effect = "none"
+    message = redactor.hide_registered(told.message) if told.on_purpose else redactor.hide(told.message)
+    message = _with_wait(message, told.retry_after if told.transient else None)
+    if told.code == "crashed" and effect == "unknown":
+        message += MAY_HAVE_HAPPENED
+    retryable = told.transient and (effect == "none" or tool.idempotent)
+    outcome = Outcome(told.code, effect, message, error=_redacted(told, redactor), retryable=retryable)
+    return Raise(outcome, told.transient, told.effect == "none", told.retry_after if told.transient else None)
+
+
+def _redacted(told: Told, redactor: Redactor) -> Failure:
+    failure = told.failure
+    return Failure(failure.type, redactor.hide(failure.message), redactor.hide(failure.traceback))
+
+
+def _with_wait(message: str, wait: float | None) -> str:
+    if wait is None:
+        return message
+    stop = "" if message.endswith((".", "!", "?")) else "."
+    return f"{message}{stop} Repeat it after {wait:g} s at the earliest."
 
 
 def judge_stop_in_back_off(code: Code, failed: Outcome) -> Outcome:

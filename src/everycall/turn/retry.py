@@ -64,6 +64,44 @@ def delay_before_next(
     return delay
 
 
+class RetryBudget:
+    """How many more retries of one tool may fail, over all turns of a runtime: against storms of retries.
+
+    A service that is down gets no better by being asked three times as often. Each retry costs one; one that succeeds
+    gives back what its call had cost, so a tool that recovers is never held back; and one is forgiven each second. The
+    rule is that of the "standard" retry mode of the AWS SDKs, with time in place of their count of first attempts.
+
+    Args:
+        capacity: retries that may fail at once.
+        now: the loop's clock in seconds.
+    """
+
+    __slots__ = ("_capacity", "_filled_at", "_left", "_now")
+
+    def __init__(self, capacity: int, now: Callable[[], float]) -> None:
+        self._capacity = capacity
+        self._now = now
+        self._filled_at = now()
+        self._left = float(capacity)
+
+    def spend(self) -> bool:
+        """Pay for one retry. Returns False, and pays nothing, if there is not enough left."""
+        now = self._now()
+        self._left = min(self._capacity, self._left + FORGIVEN_PER_SECOND * (now - self._filled_at))
+        self._filled_at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+    def give_back(self, retries: int) -> None:
+        """Take back what *retries* had cost: the last of them succeeded."""
+        self._left = min(self._capacity, self._left + retries)
+
+
+FORGIVEN_PER_SECOND = 1.0
+
+
 def _state_of(failed: FailedAttempt) -> tenacity.RetryCallState:
     """Return tenacity's own view of the attempt: its waits and stops read the number alone."""
     state = tenacity.RetryCallState(_RETRYING, None, (), {})

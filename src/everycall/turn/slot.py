@@ -1,8 +1,10 @@
 """What is known of one planned call until it is sealed, and what the caller asked of the turn."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from everycall.core.policy import Limits
+from everycall.core.redaction import NOTHING_HIDDEN, Redactor
 from everycall.turn.gates import Gate, Waiter
 from everycall.turn.judge import Outcome
 from everycall.turn.plan import Planned
@@ -10,6 +12,7 @@ from everycall.turn.timers import NEVER
 
 if TYPE_CHECKING:
     from everycall.turn.attempts import Attempt
+    from everycall.turn.nested import Nest
 
 
 class TurnOptions(NamedTuple):
@@ -20,12 +23,16 @@ class TurnOptions(NamedTuple):
         deps: handed to the tools that ask for their context.
         turn_timeout: seconds; None for no bound.
         limits: of this turn.
+        approve: asked for consent to the calls that need it; None if there is nobody.
+        redactor: hides secrets on every way out.
     """
 
     key: str | None
     deps: Any
     turn_timeout: float | None
     limits: Limits
+    approve: Callable[[Any], Any] | None = None
+    redactor: Redactor = NOTHING_HIDDEN
 
 
 class Slot:
@@ -41,16 +48,19 @@ class Slot:
         "gates",
         "grace",
         "holds_places",
+        "lent",
+        "nest",
+        "policies",
         "queued",
-        "queued_since",
         "sealed",
         "started",
         "text",
         "tool",
         "waiter",
+        "waits_since",
     )
 
-    def __init__(self, planned: Planned, gates: tuple[Gate, ...], limits: Limits) -> None:
+    def __init__(self, planned: Planned, gates: tuple[Gate, ...], limits: Limits, nest: "Nest") -> None:
         self.call = planned.call
         self.tool = planned.tool
         self.text = planned.text
@@ -62,7 +72,22 @@ class Slot:
         self.failed: Outcome | None = None  # how the last one ended, if another was to follow
         self.waiter: Waiter | None = None
         self.holds_places = False
-        self.queued = self.queued_since = 0.0
+        self.nest = nest
+        self.lent: dict[Gate, Gate] = {}  # gates whose places the calls inside this one may use
+        self.policies = planned.policies
+        self.queued = 0.0
+        self.waits_since: float | None = None
         self.started: float | None = None
         self.deadline = NEVER  # of the call with all its attempts, on the loop's clock
         self.sealed = False
+
+    def wait_begins(self, now: float) -> None:
+        """Note that the call waits from *now* on, for whatever: a predecessor, consent, a place."""
+        if self.waits_since is None:
+            self.waits_since = now
+
+    def wait_ends(self, now: float) -> None:
+        """Note that it waits no longer."""
+        if self.waits_since is not None:
+            self.queued += now - self.waits_since
+            self.waits_since = None

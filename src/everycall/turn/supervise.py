@@ -12,10 +12,12 @@ import contextvars
 import secrets
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 import anyio
 import anyio.lowlevel
 
+from everycall.core.elsewhere import EndedAsAskedError
 from everycall.core.events import (
     AttemptFailed,
     AttemptStarted,
@@ -24,20 +26,25 @@ from everycall.core.events import (
     ForceStopped,
     LateResult,
     RetryScheduled,
+    RetryWithheld,
 )
 from everycall.core.outcomes import Code
 from everycall.ports import AttemptEnd, NotEntered, Raised, Returned, Stopped
 from everycall.turn.admission import Admission, give_back
 from everycall.turn.attempts import Attempt
+from everycall.turn.clearance import Clearance, Ways
 from everycall.turn.collector import Collector
+from everycall.turn.deadlines import Deadlines
 from everycall.turn.emit import Emitter
 from everycall.turn.gates import Gate
 from everycall.turn.judge import Outcome, Raise, judge_raise, judge_stop, judge_stop_in_back_off, rejected
+from everycall.turn.nested import Nest
 from everycall.turn.plan import Planned
 from everycall.turn.resources import Resources
 from everycall.turn.retry import FailedAttempt, delay_before_next
+from everycall.turn.schedule import Schedule
 from everycall.turn.slot import Slot, TurnOptions
-from everycall.turn.timers import NEVER, Timers
+from everycall.turn.timers import Timers
 
 NOT_STARTED = "The turn was stopped before this call was started."
 
@@ -51,7 +58,11 @@ class Supervisor:
         resources: what the turns of a runtime share.
         options: of this turn.
         emit: tells the observers.
+        nest: where the turn runs.
+        schedule: who waits for whom; None if none waits for any.
     """
+
+    _middleware_state: dict[object, Any] | None = None
 
     def __init__(
         self,
@@ -60,6 +71,9 @@ class Supervisor:
         resources: Resources,
         options: TurnOptions,
         emit: Emitter,
+        *,
+        nest: Nest,
+        schedule: Schedule | None = None,
     ) -> None:
         self.collector = collector
         self.resources = resources
@@ -71,12 +85,22 @@ class Supervisor:
         self._key = options.key
         self._now = resources.backend.now
         self._timers = Timers(resources.backend)
-        self._turn_deadline = NEVER
+        self.deadlines = Deadlines(resources.backend, self._timers, self._stop_attempt)
         self._stop_code: Code | None = None
         limits = options.limits
         self._admission: Admission | None = None  # made when a call has a gate to pass, or a cap to respect
         turn_gate = (Gate(limits.concurrency),) if limits.concurrency is not None else ()
-        self.slots = {one.call.position: Slot(one, turn_gate + resources.gates_of(one.tool), limits) for one in planned}
+        self.slots: dict[int, Slot] = {}
+        for one in planned:
+            gates = turn_gate + resources.gates_of(one.tool)
+            self.slots[one.call.position] = Slot(one, gates if nest.around is None else nest.gates(gates), limits, nest)
+        self.deferred: dict[int, str] = {}  # why a call waits for a decision, by position
+        self._clearance: Clearance | None = None  # made when a call has a predecessor, or needs consent
+        if schedule is not None:
+            ways = Ways(self._ask, self._seal)
+            self._clearance = Clearance(
+                schedule, options, resources, self._timers, emit, ways=ways, deferred=self.deferred
+            )
 
     # --- the host's side ------------------------------------------------------------------------------
 
@@ -105,15 +129,29 @@ class Supervisor:
             raise
         finally:
             self._timers.clear()
-            self._admission = None  # it calls back into this object: no cycle for the collector
+            self.deadlines.close()
+            self.deadlines.close()
+            if self._admission is not None:
+                self._admission.close()
+            self._admission = self._clearance = None  # they call back into this object: no cycle for the collector
+
+    @property
+    def lag(self) -> float:
+        """By how many seconds the latest deadline was acted on too late."""
+        return self._timers.lag
 
     def _all_sealed(self) -> bool:
         return not self.collector.open
 
     def _begin(self) -> None:
         if self.options.turn_timeout is not None:
-            self._turn_deadline = self._now() + self.options.turn_timeout
-            self._timers.at(self._turn_deadline, self.stop, "turn")
+            self.deadlines.turn = self._now() + self.options.turn_timeout
+            self._timers.at(self.deadlines.turn, self.stop, "turn")
+            if not self.options.turn_timeout:
+                self.stop("turn")  # the call around this turn has no time left
+        if self._clearance is not None:
+            self._clearance.begin(self.slots.values())
+            return
         for slot in self.slots.values():
             self._ask(slot)
 
@@ -121,9 +159,9 @@ class Supervisor:
 
     def _ask(self, slot: Slot) -> None:
         """Start the next attempt of a call, now or when it may."""
-        if slot.sealed:
-            return  # the turn was stopped before it began
-        if not slot.gates and not len(self.resources.abandoned):
+        if slot.sealed or self._stop_code is not None:
+            return  # the turn was stopped before it began, or is being stopped
+        if not slot.gates and not self.resources.abandoned.any:
             self._start(slot)
             return
         if self._admission is None:
@@ -141,38 +179,25 @@ class Supervisor:
             self.emit.call(AttemptStarted, slot.call, attempt=attempt.number)
         attempt.start()
 
-    def start_clock(self, attempt: Attempt) -> None:
-        """Fix the deadline of *attempt*: its code begins now."""
-        slot, tool, now = attempt.slot, attempt.slot.tool, self._now()
-        if slot.started is None:
-            slot.started = now
-            if tool.call_timeout is not None:
-                slot.deadline = now + tool.call_timeout
-        own = now + tool.timeout if tool.timeout is not None else NEVER
-        if own <= slot.deadline:
-            attempt.deadline = own
-        else:
-            attempt.bound, attempt.deadline = "call", slot.deadline
-
-    def watch(self, attempt: Attempt) -> None:
-        """See to it that *attempt* is stopped at its deadline: its code waits, so it may not come back."""
-        if attempt.deadline < self._turn_deadline:
-            self._timers.at(attempt.deadline, self._timed_out, attempt)
-
     # --- what the attempts say ------------------------------------------------------------------------
 
     def attempt_ended(self, attempt: Attempt, end: AttemptEnd) -> None:
         """Take note of how *attempt* really ended: the code that ran is over."""
         slot = attempt.slot
         slot.attempt = None
-        give_back(slot)
+        if slot.holds_places:
+            give_back(slot)
         if not slot.sealed:
             if isinstance(end, Returned):
                 self._seal(slot, Outcome("ok", "done", "", end.value, None, attempt.stop_code is not None))
             else:
                 self._settle_or_retry(slot, attempt, end)
+        if attempt.number > 1 and isinstance(end, Returned):
+            self.resources.retried_well(slot.tool, attempt.number - 1)
         if attempt.abandoned:
             self.resources.abandoned.discard(attempt)
+            if self.resources.late is not None:
+                self.resources.late.add(attempt, end, self.emit, self.resources.backend.cancelled)
             self.emit.call(LateResult, slot.call, attempt=attempt.number, outcome=_how(end))
         if isinstance(end, Stopped):
             self.emit.call(ForceStopped, slot.call, attempt=attempt.number, dropped=end.dropped)
@@ -188,16 +213,20 @@ class Supervisor:
         if isinstance(end, NotEntered):
             self._seal(slot, self.stopped_now(slot, code or "cancelled"))
         elif not attempt.entered:
-            self._seal(slot, rejected("saturated", "The call could not be started: no thread could be had."))
+            slot.attempts -= 1
+            no_thread = rejected("saturated", "The call could not be started: no thread or process could be had.")
+            self._seal(slot, slot.failed or no_thread)  # a call that has run ends as its last attempt did
         elif isinstance(end, Raised) and code is None:
-            self._attempt_failed(slot, attempt, judge_raise(end.error, slot.tool))
+            self._attempt_failed(slot, attempt, judge_raise(end.error, slot.tool, attempt.redactor))
         else:
             error = end.error if isinstance(end, Raised) else None
-            if isinstance(error, self.resources.backend.cancelled):
+            if isinstance(error, (self.resources.backend.cancelled, EndedAsAskedError)):
                 error = None  # it ended as it was asked to
-            outcome = judge_stop(code or "attempt", slot.tool, attempt.stop_seconds, error=error)
+            outcome = judge_stop(
+                code or "attempt", slot.tool, attempt.stop_seconds, error=error, redactor=attempt.redactor
+            )
             # Code that had to be stopped by force was never unwound: nothing may run beside what it left behind.
-            may_repeat = code == "attempt" and slot.tool.safe_to_repeat and isinstance(end, Raised)
+            may_repeat = code in ("attempt", "idle") and slot.tool.safe_to_repeat and isinstance(end, Raised)
             self._attempt_failed(slot, attempt, Raise(outcome, transient=may_repeat))
 
     def _attempt_failed(self, slot: Slot, attempt: Attempt, judged: Raise) -> None:
@@ -213,16 +242,19 @@ class Supervisor:
     def _back_off(self, slot: Slot, attempt: Attempt, judged: Raise) -> float | None:
         if self._stop_code is not None:
             return None
-        ends = min(slot.deadline, self._turn_deadline)
         failed = FailedAttempt(
             number=attempt.number,
             transient=judged.transient,
             safe=slot.tool.safe_to_repeat,
             declared_none=judged.declared_none,
             retry_after=judged.retry_after,
-            time_left=ends - self._now() if ends != NEVER else None,
+            time_left=self.deadlines.time_left(slot),
         )
-        return delay_before_next(failed, slot.tool.retry, self.resources.uniform)
+        delay = delay_before_next(failed, slot.tool.retry, self.resources.uniform)
+        if delay is not None and not self.resources.may_retry(slot.tool):
+            self.emit.call(RetryWithheld, slot.call, attempt=attempt.number)
+            return None
+        return delay
 
     def _tell_failed(self, attempt: Attempt, outcome: Outcome, *, expected: bool) -> None:
         error = outcome.error
@@ -240,13 +272,6 @@ class Supervisor:
         self.emit.call(CancelRefused, attempt.slot.call, attempt=attempt.number)
 
     # --- what time says -------------------------------------------------------------------------------
-
-    def _timed_out(self, attempt: Attempt) -> None:
-        if not attempt.ended and not attempt.slot.sealed and attempt.stop_code is None:
-            tool = attempt.slot.tool
-            self._stop_attempt(
-                attempt, attempt.bound, tool.timeout if attempt.bound == "attempt" else tool.call_timeout
-            )
 
     def _back_off_over(self, slot: Slot) -> None:
         if not slot.sealed:
@@ -301,6 +326,7 @@ class Supervisor:
 
     def _seal_rest(self, code: Code) -> None:
         """Leave no slot open, whatever happened."""
+        self._stop_code = self._stop_code or code
         for slot in self.slots.values():
             if slot.sealed:
                 continue
@@ -319,13 +345,16 @@ class Supervisor:
         if slot.waiter is not None:
             slot.waiter.gone = True
             slot.waiter = None
+        now = self._now()
+        if slot.waits_since is not None:
+            slot.wait_ends(now)
         notes = self.collector.seal(
             slot.call.position,
             outcome,
             max_bytes=slot.tool.max_result_bytes,
             attempts=slot.attempts,
             queued=slot.queued,
-            duration=self._now() - slot.started if slot.started is not None else 0.0,
+            duration=now - slot.started if slot.started is not None else 0.0,
         )
         if not self.collector.open:
             self._timers.wake()
@@ -333,6 +362,8 @@ class Supervisor:
             self._tell_failed(failed, outcome, expected=False)
         if notes or self.emit.routine:
             self.collector.announce(slot.call.position, notes)
+        if self._clearance is not None:
+            self._clearance.settled(slot, ok=outcome.code == "ok")
 
     # --- what tools may ask ---------------------------------------------------------------------------
 
@@ -343,12 +374,11 @@ class Supervisor:
                 self._key = secrets.token_hex(16)
             return self._key
 
-    def remaining(self, attempt: Attempt) -> float | None:
-        """Return the seconds until *attempt* is asked to stop, never below 0; None for no bound. From any thread."""
-        if attempt.stop_code is not None:
-            return 0.0
-        ends = min(attempt.deadline, self._turn_deadline)
-        return max(0.0, ends - self._now()) if ends != NEVER else None
+    def middleware_state(self) -> dict[object, Any]:
+        """Return the dict that all middleware of this turn shares; it is made when first asked for, on the loop."""
+        if self._middleware_state is None:
+            self._middleware_state = {}
+        return self._middleware_state
 
 
 def _how(end: AttemptEnd) -> str:

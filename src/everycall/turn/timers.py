@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 
 from everycall.ports import Backend, Signal
+from everycall.turn.stop.forks import FORKS, end_child
 
 NEVER = float("inf")
 
@@ -19,10 +20,12 @@ class Timers:
         backend: of the loop that runs this code.
     """
 
-    __slots__ = ("_backend", "_heap", "_tie", "_wake", "_wakes_at")
+    __slots__ = ("_backend", "_forks", "_heap", "_tie", "_wake", "_wakes_at", "lag")
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
+        self._forks = FORKS.count
+        self.lag = 0.0  # seconds by which the latest action came too late: the loop was busy, or blocked
         self._heap: list[tuple[float, int, Callable[[Any], None], Any]] = []
         self._tie = count()  # equal moments keep the order in which they were set
         self._wake: Signal | None = None
@@ -54,11 +57,14 @@ class Timers:
             else:
                 with anyio.CancelScope(deadline=self._wakes_at):
                     await wake.wait()
+            if self._forks != FORKS.count:
+                end_child()
             if self._heap:
                 self._act()
 
     def _act(self) -> None:
         now = self._backend.now()
         while self._heap and self._heap[0][0] <= now:
-            _, _, action, subject = heapq.heappop(self._heap)
+            when, _, action, subject = heapq.heappop(self._heap)
+            self.lag = max(self.lag, now - when)
             action(subject)

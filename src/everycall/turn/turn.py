@@ -1,24 +1,31 @@
 """The turn: one assistant message, its calls, and exactly one result for each."""
 
 import itertools
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import anyio
 import anyio.lowlevel
 
 from everycall.core.calls import ParsedMessage, ToolCall
+from everycall.core.decisions import Decision, PendingCall
 from everycall.core.errors import UsageError
-from everycall.core.events import CallEchoed, CallPlanned, IdMinted, TurnClosed, TurnOpened, ValueCoerced
+from everycall.core.events import IdMinted, TurnClosed, TurnOpened
 from everycall.core.outcomes import STATUS_OF, ToolResult
 from everycall.ports import Dialect, Observer, Rendered
+from everycall.turn.arrangement import echoes_of, schedule_of, scheduled_calls
 from everycall.turn.collector import Collector, Explain, explained
 from everycall.turn.emit import Emitter
 from everycall.turn.judge import Outcome, rejected
-from everycall.turn.plan import Echo, Plan, Planned, Rejected
+from everycall.turn.nested import Nest
+from everycall.turn.plan import Echo, Kept, Plan, Planned, Rejected
 from everycall.turn.resources import Resources
+from everycall.turn.resumption import pending_calls, require_decisions, require_undecided, resumed_plans
+from everycall.turn.running import RunningTurns
+from everycall.turn.schedule import Schedule, ScheduledCall
 from everycall.turn.slot import TurnOptions
 from everycall.turn.supervise import NOT_STARTED, Supervisor
+from everycall.turn.telling import tell_planned, tell_replaced
 
 _turn_numbers = itertools.count(1)
 
@@ -32,6 +39,7 @@ class TurnPlan(NamedTuple):
         plans: one decision per call.
         options: what the caller asked.
         explain: replaces the text of a result that is no success; may be None.
+        schedule: which call waits for which; None if none waits for any.
     """
 
     dialect: Dialect
@@ -39,6 +47,7 @@ class TurnPlan(NamedTuple):
     plans: Sequence[Plan]
     options: TurnOptions
     explain: Explain | None
+    schedule: Schedule | None = None
 
 
 class Surroundings(NamedTuple):
@@ -63,7 +72,7 @@ class Turn:
     """
 
     def __init__(
-        self, plan: TurnPlan, surroundings: Callable[[], Surroundings], running: "set[Turn] | None" = None
+        self, plan: TurnPlan, surroundings: Callable[[], Surroundings], running: "RunningTurns | None" = None
     ) -> None:
         self._plan = plan
         self._running = running  # the turns that a runtime has to end when it closes
@@ -75,6 +84,9 @@ class Turn:
         self._cancelled: str | None = None
         self._changed: anyio.Event | None = None  # made when somebody follows `settled`
         self._final: tuple[ToolResult, ...] | None = None
+        self._notes = {one.call.position: one.note or "" for one in plan.plans if type(one) is Kept}
+        self._decided: frozenset[str] = frozenset()  # calls that a later turn has taken up
+        self._takes_up: tuple[Turn | None, frozenset[str]] = (None, frozenset())  # the turn it goes on from, and which
         self._rendered: Rendered | None = None
 
     # --- running --------------------------------------------------------------------------------------
@@ -120,18 +132,19 @@ class Turn:
             given = len(settled)
             if self._state == "done" and given == len(self):
                 return
-            if self._changed is None:
-                self._changed = anyio.Event()
-            await self._changed.wait()
+            await self._next_change()
 
     async def wait_done(self) -> None:
         """Wait until the turn, which runs elsewhere, is done."""
         while self._state != "done":
-            if self._changed is None:
-                self._changed = anyio.Event()
-            await self._changed.wait()
+            await self._next_change()
 
     # --- what it holds --------------------------------------------------------------------------------
+
+    @property
+    def key(self) -> str | None:
+        """What names the turn; None if its caller did not."""
+        return self._plan.options.key
 
     @property
     def done(self) -> bool:
@@ -179,22 +192,70 @@ class Turn:
         """Whether every call succeeded."""
         return all(result.ok for result in self.results)
 
+    @property
+    def pending(self) -> tuple[PendingCall, ...]:
+        """The calls that were deferred and wait for a decision: `resume(turn, {call_id: Approve()})`."""
+        return tuple(
+            one
+            for one in pending_calls(self._plan.plans, self.results, self._notes)
+            if one.call_id not in self._decided
+        )
+
+    @property
+    def schedule(self) -> tuple[ScheduledCall, ...]:
+        """Who waits for whom, one entry per call that may run; the same before, while and after the turn runs."""
+        return scheduled_calls(self._plan.plans, self._plan.schedule)
+
+    def resumed(self, decisions: Mapping[str, Decision]) -> "Turn":
+        """Return the turn that goes on from this one, not yet run; see `resume`.
+
+        Raises:
+            UsageError: this turn is not done, or a decision is wrong.
+        """
+        if self._state != "done":
+            raise UsageError("only a turn that is done can be resumed: await run() first")
+        plan = self._plan
+        waiting = pending_calls(plan.plans, self.results, self._notes)
+        checked = require_decisions(decisions, waiting, self._decided)
+        plans = resumed_plans(plan.plans, self.results, self._notes, checked, plan.options.limits)
+        later = Turn(plan._replace(plans=plans, schedule=schedule_of(plans)), self._surroundings, self._running)
+        later._takes_up = (self, frozenset(checked))
+        return later
+
+    def _enter(self) -> None:
+        """Begin to count as running.
+
+        Raises:
+            UsageError: a call that this turn was to take up has been taken up by another.
+            MessageError: another turn of its key runs.
+        """
+        earlier, decided = self._takes_up
+        if earlier is not None:
+            require_undecided(decided, earlier._decided)  # noqa: SLF001
+        if self._running is not None:
+            self._running.enter(self)
+        if earlier is not None:
+            earlier._decided |= decided  # noqa: SLF001
+            self._takes_up = (None, decided)  # an old turn is not kept alive by those that go on from it
+
     def _begin(
         self, collector: Collector, supervisor: Supervisor, post: Callable[[Callable[[], object]], bool]
     ) -> None:
         self._state = "running"
         self._collector, self._supervisor, self._post = collector, supervisor, post
-        if self._running is not None:
-            self._running.add(self)
+        if self._changed is not None:  # somebody follows already
+            collector.on_write = self._wake_followers
         if self._cancelled is not None:
             supervisor.stop("cancelled")
 
     def _finish(self) -> None:
         if self._running is not None:
-            self._running.discard(self)
+            self._running.leave(self)
         results = self._collector.results if self._collector is not None else []
         self._final = tuple([one or self._as_it_stands(at) for at, one in enumerate(results)])
         self._state = "done"
+        if self._supervisor is not None:
+            self._notes.update(self._supervisor.deferred)
         self._supervisor = self._post = None
         if self._collector is not None:
             self._collector.on_write = None
@@ -225,6 +286,14 @@ class Turn:
         results = self._collector.results
         return [result for at in self._collector.order if (result := results[at]) is not None]
 
+    async def _next_change(self) -> None:
+        """Wait until something may have happened."""
+        if self._changed is None:
+            self._changed = anyio.Event()
+            if self._collector is not None:
+                self._collector.on_write = self._wake_followers
+        await self._changed.wait()
+
     def _wake_followers(self) -> None:
         if self._changed is not None:
             self._changed.set()
@@ -244,6 +313,9 @@ class Turn:
             result = self._collector.results[position]
             if result is not None:
                 return result
+        plan = self._plan.plans[position]
+        if type(plan) is Kept:
+            return plan.result
         outcome = self._if_stopped(position)
         call = self.calls[position]
         result = ToolResult(
@@ -256,7 +328,13 @@ class Turn:
             error=outcome.error,
             retryable=outcome.retryable,
         )
-        return explained(result, outcome.message, self._plan.explain, lambda _where, _error: None)
+        return explained(
+            result,
+            outcome.message,
+            self._plan.explain,
+            lambda _where, _error: None,
+            redactor=self._plan.options.redactor,
+        )
 
     def _if_stopped(self, position: int) -> Outcome:
         match self._plan.plans[position]:
@@ -276,61 +354,40 @@ async def run_turn(turn: Turn) -> None:
         BaseException: a cancellation from outside, after every slot is sealed.
     """
     plan, (resources, observers, routine) = turn._plan, turn._surroundings()  # noqa: SLF001 -- the turn's own function
+    turn._enter()  # noqa: SLF001
     now = resources.backend.now
-    opened = now()
-    emit = Emitter(plan.options.key or f"turn-{next(_turn_numbers)}", observers, now, routine=routine)
-    collector = Collector(plan.parsed.calls, _echoes(plan.plans), emit, plan.explain, turn._wake_followers)  # noqa: SLF001
+    opened, nest = now(), Nest(resources)
+    if nest.around is not None:
+        plan = plan._replace(plans=nest.plans(plan.plans, plan.options), options=nest.options(plan.options))
+    name = plan.options.key or f"turn-{next(_turn_numbers)}"
+    emit = Emitter(name, observers, now, routine=routine, redactor=plan.options.redactor)
+    collector = Collector(
+        plan.parsed.calls,
+        echoes_of(plan.plans),
+        emit,
+        plan.explain,
+        max_bytes=plan.options.limits.turn_result_bytes,
+    )
     planned = [one for one in plan.plans if type(one) is Planned]
-    supervisor = Supervisor(planned, collector, resources, plan.options, emit)
+    supervisor = Supervisor(planned, collector, resources, plan.options, emit, nest=nest, schedule=plan.schedule)
     turn._begin(collector, supervisor, resources.backend.post)  # noqa: SLF001
     emit.turn(TurnOpened, calls=len(plan.plans), dialect=plan.dialect.name)
     for one in plan.plans:
         if type(one) is Rejected:
             collector.seal(one.call.position, rejected(one.code, one.message))
-        if plan.dialect.id_rule.changed(one.call):
+        elif type(one) is Kept:
+            collector.keep(one.call.position, one.result)
+        if one.call.call_id != one.call.sent_id and plan.dialect.id_rule.changed(one.call):
             emit.call(IdMinted, one.call, sent_id=one.call.sent_id)
-        _tell_planned(one, emit, collector)
+        if routine or not (type(one) is Planned and one.as_sent):
+            tell_planned(one, emit, collector)
+    resources.watch.turn_begins()
     try:
         await supervisor.run()
     finally:
+        resources.watch.turn_ends()
         turn._finish()  # noqa: SLF001
         if any(type(result.content) is tuple for result in turn.results):
-            _tell_replaced(turn, emit)
-        emit.turn(TurnClosed, calls=len(plan.plans), duration=now() - opened, stopped=turn._cancelled)  # noqa: SLF001
-
-
-def _tell_replaced(turn: Turn, emit: Emitter) -> None:
-    """Tell the observers which images and files the provider cannot take in a result: they became text."""
-    try:
-        replaced = turn._render().replaced  # noqa: SLF001 -- as above
-    except Exception as error:  # noqa: BLE001 -- a dialect of the caller's own; it fails again where it is asked for
-        emit.fault("rendering", error)
-        return
-    for position in replaced:
-        emit.call(ValueCoerced, turn.calls[position], where="content", what="what the provider cannot take became text")
-
-
-def _echoes(plans: Sequence[Plan]) -> dict[int, list[int]]:
-    """Return, for each call that is repeated in its message, the positions of its repetitions."""
-    echoes: dict[int, list[int]] = {}
-    for one in plans:
-        if type(one) is Echo:
-            echoes.setdefault(one.of, []).append(one.call.position)
-    return echoes
-
-
-def _tell_planned(plan: Plan, emit: Emitter, collector: Collector) -> None:
-    """Tell the observers what was decided about one call, and what had to be changed for it."""
-    call = plan.call
-    match plan:
-        case Planned():
-            if emit.routine:
-                emit.call(CallPlanned, call)
-            for note in plan.notes:
-                emit.call(ValueCoerced, call, where="arguments", what=note)
-            if plan.bound.coerced:
-                emit.call(ValueCoerced, call, where="arguments", what="converted to the types that the tool declares")
-        case Echo():
-            emit.call(CallEchoed, call, of=plan.of)
-        case Rejected():
-            collector.announce(call.position)
+            tell_replaced(turn._render, turn.calls, emit)  # noqa: SLF001
+        duration, stopped = now() - opened, turn._cancelled  # noqa: SLF001
+        emit.turn(TurnClosed, calls=len(plan.plans), duration=duration, lag=supervisor.lag, stopped=stopped)

@@ -12,7 +12,7 @@ from everycall.core.history import HistoryRules, Message, Rest, Result
 from everycall.dialects.anthropic.turn import DIALECT
 from everycall.dialects.media import NO_OUTPUT
 from everycall.dialects.reading import changed, is_list, read, word
-from everycall.dialects.transcript import RoleTable, as_json, scan_blocks, text_id, write_blocks
+from everycall.dialects.transcript import USER_HOLDS_RESULTS, as_json, scan_blocks, text_id, write_blocks
 
 _MISSING = (
     "messages.{call}: `tool_use` ids were found without `tool_result` blocks immediately after: {id}. "
@@ -46,12 +46,10 @@ RULES = HistoryRules(
     joins_user=True,
 )
 
-_ROLES: RoleTable = {"user": "user", "assistant": "assistant", "system": "system"}
-
 
 def scan(messages: Sequence[object]) -> list[Message]:
     """See `everycall.ports.HistoryDialect.scan`."""
-    return scan_blocks(messages, DIALECT, _ROLES, _is_call, _read_part)
+    return scan_blocks(messages, DIALECT, USER_HOLDS_RESULTS, _is_call, _read_part)
 
 
 def write(items: Sequence[Message]) -> list[object]:

@@ -11,7 +11,7 @@ from everycall.core.history import HistoryRules, Message, Rest, Result
 from everycall.dialects.bedrock.turn import DIALECT
 from everycall.dialects.media import NO_OUTPUT, or_no_output
 from everycall.dialects.reading import changed, has_fields, is_list, read
-from everycall.dialects.transcript import RoleTable, as_json, scan_blocks, text_id, write_blocks
+from everycall.dialects.transcript import USER_HOLDS_RESULTS, as_json, scan_blocks, text_id, write_blocks
 
 _MISSING = "Expected toolResult blocks at messages.{behind_call}.content for the following Ids: {id}"
 _TOO_MANY = (
@@ -37,12 +37,10 @@ RULES = HistoryRules(
     alternates=True,
 )
 
-_ROLES: RoleTable = {"user": "user", "assistant": "assistant", "system": "system"}
-
 
 def scan(messages: Sequence[object]) -> list[Message]:
     """See `everycall.ports.HistoryDialect.scan`."""
-    return scan_blocks(messages, DIALECT, _ROLES, _is_call, _read_part)
+    return scan_blocks(messages, DIALECT, USER_HOLDS_RESULTS, _is_call, _read_part)
 
 
 def write(items: Sequence[Message]) -> list[object]:

@@ -5,13 +5,18 @@ protocols, 7). The texts of Cohere's own refusals are not known.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from everycall.core.history import HistoryRules, Message, Result
 from everycall.dialects.cohere.turn import DIALECT
-from everycall.dialects.media import NO_OUTPUT
-from everycall.dialects.reading import changed, is_list, read
-from everycall.dialects.transcript import RoleTable, as_json, scan_chat, text_id, write_chat
+from everycall.dialects.reading import read
+from everycall.dialects.transcript import (
+    RoleTable,
+    content_defect,
+    scan_chat,
+    text_id,
+    write_chat,
+    write_result_message,
+)
 
 RULES = HistoryRules(dialect="cohere", errors={})
 
@@ -39,21 +44,8 @@ def _has_calls(message: object) -> bool:
 
 
 def _read_result(message: object) -> Result:
-    return Result(source=message, call_id=text_id(read(message, "tool_call_id")), defect=_defect(message))
+    return Result(source=message, call_id=text_id(read(message, "tool_call_id")), defect=content_defect(message))
 
 
-def _defect(message: object) -> str | None:
-    content = read(message, "content")
-    if isinstance(content, str) or is_list(content):
-        return None
-    return "has no content" if content is None else "has a content that is neither a text nor a list of parts"
-
-
-def _write_result(result: Result) -> Any:
-    message: Any = result.source
-    if result.call_id is not None and read(message, "tool_call_id") != result.call_id:
-        message = changed(message, "tool_call_id", result.call_id)
-    if _defect(message) is not None:
-        content = read(message, "content")
-        message = changed(message, "content", NO_OUTPUT if content is None else as_json(content))
-    return message
+def _write_result(result: Result) -> object:
+    return write_result_message(result.source, result)

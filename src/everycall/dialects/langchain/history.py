@@ -10,10 +10,17 @@ from typing import Any
 
 from everycall.core.history import HistoryRules, Message, Result
 from everycall.dialects.langchain.turn import CALL_LISTS, DIALECT
-from everycall.dialects.media import NO_OUTPUT
 from everycall.dialects.openai_chat.history import RULES as CHAT_RULES
-from everycall.dialects.reading import changed, has, is_list, read, word
-from everycall.dialects.transcript import RoleTable, as_json, calls_of, role_of, text_id, write_chat
+from everycall.dialects.reading import read, word
+from everycall.dialects.transcript import (
+    RoleTable,
+    calls_of,
+    content_defect,
+    role_of,
+    text_id,
+    write_chat,
+    write_result_message,
+)
 
 RULES = HistoryRules(dialect="langchain", errors=CHAT_RULES.errors)
 """LangChain itself refuses nothing; the texts are those of the provider that it is used with most."""
@@ -75,23 +82,9 @@ def _as_stored(message: Any) -> Any:
 
 def _read_result(proper: object, message: object) -> Result:
     name = word(read(proper, "name")) or None
-    return Result(source=message, call_id=text_id(read(proper, "tool_call_id")), name=name, defect=_defect(proper))
+    call_id = text_id(read(proper, "tool_call_id"))
+    return Result(source=message, call_id=call_id, name=name, defect=content_defect(proper))
 
 
-def _defect(message: object) -> str | None:
-    content = read(message, "content")
-    if isinstance(content, str) or is_list(content):
-        return None
-    return "has no content" if content is None else "has a content that is neither a text nor a list of parts"
-
-
-def _write_result(result: Result) -> Any:
-    message: Any = _proper(result.source)
-    if result.call_id is not None and read(message, "tool_call_id") != result.call_id:
-        message = changed(message, "tool_call_id", result.call_id)
-    if result.name is not None and has(message, "name") and read(message, "name") != result.name:
-        message = changed(message, "name", result.name)
-    if _defect(message) is not None:
-        content = read(message, "content")
-        message = changed(message, "content", NO_OUTPUT if content is None else as_json(content))
-    return message
+def _write_result(result: Result) -> object:
+    return write_result_message(_proper(result.source), result)

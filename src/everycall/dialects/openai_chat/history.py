@@ -5,13 +5,19 @@ Results are messages of the role `tool`, matched by id, in any order, directly b
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from everycall.core.history import HistoryRules, Message, Result
-from everycall.dialects.media import NO_OUTPUT
 from everycall.dialects.openai_chat.turn import DIALECT, LEGACY
-from everycall.dialects.reading import changed, has, is_list, read, word
-from everycall.dialects.transcript import RoleTable, as_json, scan_chat, text_id, write_chat
+from everycall.dialects.reading import read, word
+from everycall.dialects.transcript import (
+    NO_CONTENT,
+    RoleTable,
+    content_defect,
+    scan_chat,
+    text_id,
+    write_chat,
+    write_result_message,
+)
 
 _MISSING = (
     "An assistant message with 'tool_calls' must be followed by tool messages responding to each 'tool_call_id'. "
@@ -19,7 +25,6 @@ _MISSING = (
 )
 _STRAY = "Invalid parameter: messages with role 'tool' must be a response to a preceeding message with 'tool_calls'."
 _FOREIGN = "Invalid parameter: 'tool_call_id' of '{id}' not found in 'tool_calls' of previous message."
-_NO_CONTENT = "has no content"
 
 RULES = HistoryRules(
     dialect="openai-chat",
@@ -33,7 +38,7 @@ RULES = HistoryRules(
         "duplicate_call_id": "duplicate tool_call_id: {id}",
         "no_result_id": "'messages.{index}' : for 'role:tool' the following must be satisfied"
         "[('messages.{index}.tool_call_id' : property 'tool_call_id' is missing)]",
-        _NO_CONTENT: "Invalid value for 'content': expected a string, got null.",
+        NO_CONTENT: "Invalid value for 'content': expected a string, got null.",
     },
     without_id=frozenset({LEGACY}),
 )
@@ -64,26 +69,11 @@ def _has_calls(message: object) -> bool:
 
 def _read_result(message: object) -> Result:
     name = word(read(message, "name")) or None
-    defect = _content_defect(read(message, "content"))
+    defect = content_defect(message)
     if read(message, "role") == "function":
         return Result(source=message, call_id=None, name=name, kind=LEGACY, defect=defect)
     return Result(source=message, call_id=text_id(read(message, "tool_call_id")), name=name, defect=defect)
 
 
-def _content_defect(content: object) -> str | None:
-    """Why the content of a result message would be refused: it must be a text or a list of parts."""
-    if isinstance(content, str) or is_list(content):
-        return None
-    return _NO_CONTENT if content is None else "has a content that is neither a text nor a list of parts"
-
-
-def _write_result(result: Result) -> Any:
-    message: Any = result.source
-    if result.call_id is not None and read(message, "tool_call_id") != result.call_id:
-        message = changed(message, "tool_call_id", result.call_id)
-    if result.name is not None and has(message, "name") and read(message, "name") != result.name:
-        message = changed(message, "name", result.name)
-    content = read(message, "content")
-    if _content_defect(content) is not None:
-        message = changed(message, "content", NO_OUTPUT if content is None else as_json(content))
-    return message
+def _write_result(result: Result) -> object:
+    return write_result_message(result.source, result)

@@ -19,6 +19,9 @@ import sys
 
 from everycall.turn.stop.on_asyncio import AsyncioBackend
 from everycall.turn.stop.on_trio import TrioBackend
+from everycall.turn.stop.under_way import tool_under_way
+
+__all__ = ["AsyncioBackend", "TrioBackend", "backend_of_running_loop", "running_loop", "tool_under_way"]
 
 
 def backend_of_running_loop() -> AsyncioBackend | TrioBackend:

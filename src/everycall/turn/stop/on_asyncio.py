@@ -5,6 +5,8 @@ handed to the loop has its mark taken off and its future cancelled, as `Task.can
 """
 
 import asyncio
+import sys
+import time
 import types
 import weakref
 from collections.abc import Callable, Coroutine, Generator
@@ -13,7 +15,8 @@ from typing import Any
 import anyio
 
 from everycall.ports import Running, Signal, Work
-from everycall.turn.stop.root import Report, RootTask, close
+from everycall.turn.stop.forks import FORKS, end_child
+from everycall.turn.stop.root import STEPS, Report, RootTask, close
 
 _NEVER = float("inf")
 
@@ -31,14 +34,27 @@ class _AsyncioRootTask(RootTask):
         if not self.task.done():
             self.task.cancel()
 
+    def forget_scopes(self) -> None:
+        # anyio finds a task's innermost scope by the task, and that scope holds the task: neither would ever be freed.
+        states = getattr(sys.modules.get("anyio._backends._asyncio"), "_task_states", None)
+        if states is not None:
+            states.pop(self.task, None)
+
     @types.coroutine
     def drive(self, coroutine: Coroutine[Any, Any, object]) -> Generator[Any, Any, object]:
         error: BaseException | None = None
         while True:
+            self.step = next(STEPS)
             try:
                 trap = coroutine.send(None) if error is None else coroutine.throw(error)
             except StopIteration as done:
+                error = None  # its traceback holds this frame: no cycle for the collector
                 return done.value
+            except BaseException:
+                error = None
+                raise
+            if self._forks != FORKS.count:
+                end_child()
             if error is not None and isinstance(error, asyncio.CancelledError):
                 self.swallowed()
             if self._force:
@@ -48,7 +64,7 @@ class _AsyncioRootTask(RootTask):
             error = None
             if not self._waited:
                 self._waited = True
-                self._work.waits()
+                self.work.waits()
             try:
                 yield trap
             except GeneratorExit:
@@ -88,17 +104,23 @@ class AsyncioBackend:
     cancelled: type[BaseException] = asyncio.CancelledError
 
     def __init__(self) -> None:
-        self._loop = weakref.ref(asyncio.get_running_loop())  # what belongs to a loop must not keep it alive
+        loop = asyncio.get_running_loop()
+        self._loop = weakref.ref(loop)  # what belongs to a loop must not keep it alive
+        # The stock clock, unless this loop has one of its own: it is read twice for each call.
+        self.now = time.monotonic if type(loop).time is asyncio.BaseEventLoop.time else self._time_of_loop
         self._new_scope = type(anyio.CancelScope())  # this loop's own class: no look-up for every attempt
         self._spawned: set[asyncio.Task[None]] = set()
+        self._forks = FORKS.count
 
-    def now(self) -> float:
+    def _time_of_loop(self) -> float:
         """Return the loop's clock in seconds; from any thread."""
         loop = self._loop()
         return loop.time() if loop is not None else _NEVER
 
     def post(self, callback: Callable[[], object]) -> bool:
         """Run *callback* on the loop, from any thread. Returns False if the loop is closed."""
+        if self._forks != FORKS.count:
+            end_child()  # a loop does not survive a fork; to wake this one would wake the parent's
         loop = self._loop()
         try:
             if loop is not None:

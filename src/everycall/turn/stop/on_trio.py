@@ -14,7 +14,8 @@ from typing import Any, cast
 import anyio
 
 from everycall.ports import AttemptEnd, Running, Signal, Stopped, Work
-from everycall.turn.stop.root import ForceStop, Report, RootTask, close
+from everycall.turn.stop.forks import FORKS, end_child
+from everycall.turn.stop.root import STEPS, ForceStop, Report, RootTask, close
 
 
 class _TrioRootTask(RootTask):
@@ -46,7 +47,7 @@ class _TrioRootTask(RootTask):
         except trio.Cancelled:
             raise
         except BaseException as error:  # noqa: BLE001 -- see above
-            self._work.leaked(error)
+            self.work.leaked(error)
         finally:
             self._deliver(Stopped(dropped=True))
 
@@ -72,10 +73,13 @@ class _TrioRootTask(RootTask):
         answer: Any = None
         throw: ForceStop | None = None
         while True:
+            self.step = next(STEPS)
             try:
                 trap = coroutine.send(answer) if throw is None else coroutine.throw(throw)
             except StopIteration as done:
                 return done.value
+            if self._forks != FORKS.count:
+                end_child()
             if throw is None and isinstance(getattr(answer, "error", None), cancelled):
                 self.swallowed()
             if self._force and self._release(trap):
@@ -84,7 +88,7 @@ class _TrioRootTask(RootTask):
             throw = None
             if not self._waited:
                 self._waited = True
-                self._work.waits()
+                self.work.waits()
             try:
                 answer = yield self._watched(trap)
             except GeneratorExit:
@@ -139,9 +143,12 @@ class TrioBackend:
         self.cancelled: type[BaseException] = self._trio.Cancelled
         self._token = weakref.ref(self._trio.lowlevel.current_trio_token())
         self.now = self._trio.lowlevel.current_clock().current_time  # unlike trio.current_time, from any thread
+        self._forks = FORKS.count
 
     def post(self, callback: Callable[[], object]) -> bool:
         """Run *callback* on the loop, from any thread. Returns False if the loop is closed."""
+        if self._forks != FORKS.count:
+            end_child()  # a loop does not survive a fork; to wake this one would wake the parent's
         token = self._token()
         try:
             if token is not None:

@@ -3,11 +3,13 @@
 import ctypes
 import types
 from collections.abc import Awaitable, Callable, Coroutine
+from itertools import count
 from typing import Any
 
 import anyio
 
 from everycall.ports import AttemptEnd, NotEntered, Raised, Returned, Stopped, Work
+from everycall.turn.stop.forks import FORKS, end_child
 
 REFUSALS = 100
 """Swallowed cancellations after which a tool is stopped by force (reliability research, X.2)."""
@@ -15,6 +17,9 @@ FORCED_THROWS = 5
 """How often `ForceStop` is thrown into a tool before its coroutine is dropped (reliability research, X.2)."""
 
 Report = Callable[[AttemptEnd], None]
+
+STEPS = count(1)
+"""Numbers each stretch of a tool's code between two of its waits: no two are the same, on whatever loop."""
 
 
 class ForceStop(BaseException):
@@ -31,6 +36,7 @@ class RootTask:
     __slots__ = (
         "_abandoned",
         "_force",
+        "_forks",
         "_new_scope",
         "_refusals",
         "_report",
@@ -38,11 +44,14 @@ class RootTask:
         "_stopping",
         "_throws",
         "_waited",
-        "_work",
+        "step",
+        "work",
     )
 
     def __init__(self, work: Work, report: Report, new_scope: Callable[[], anyio.CancelScope]) -> None:
-        self._work = work
+        self.work = work
+        self.step = 0  # the stretch of the tool's code that runs, or ran last; see `STEPS`
+        self._forks = FORKS.count
         self._report = report
         self._scope: anyio.CancelScope | None = (
             None  # made inside the task: here there may be none, and anyio wants one
@@ -76,19 +85,29 @@ class RootTask:
         self._scope = scope = self._new_scope()
         scope.__enter__()
         end = await self._attempt()
-        if not (isinstance(end, Stopped) and end.dropped):  # a dropped tool's own scopes are open for ever inside ours
+        if self._forks != FORKS.count:
+            end_child()
+        left_open = isinstance(end, Stopped) and end.dropped  # a dropped tool's scopes are open for ever inside ours
+        if not left_open:
             try:
                 scope.__exit__(None, None, None)
             except BaseException as error:  # noqa: BLE001 -- the tool left a scope of its own open; it ends with this task
-                self._work.leaked(error)
+                left_open = True
+                self.work.leaked(error)
         self._deliver(end)
+        if left_open:
+            self.forget_scopes()
         end = None  # the report may hold an exception, the exception this frame: no cycle for the collector
 
     def _deliver(self, end: AttemptEnd) -> None:
         self._report(end)
 
+    def forget_scopes(self) -> None:
+        """See to it that what the tool left open does not outlive this task."""
+
     async def _attempt(self) -> Any:
-        work = self._work
+        work = self.work
+        self.step = next(STEPS)
         try:
             if not work.enter():
                 return NotEntered()
@@ -111,7 +130,7 @@ class RootTask:
             return
         self._refusals += 1
         if self._refusals == 2:  # the first may have been honoured by a shielded clean-up
-            self._work.refused()
+            self.work.refused()
         if self._refusals > REFUSALS or self._abandoned:
             self._force = True
 

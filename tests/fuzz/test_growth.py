@@ -1,0 +1,138 @@
+"""Growth: four times the input never takes much more than four times as long."""
+
+import time
+
+import pytest
+
+from everycall import check, repair
+from everycall.core.errors import EverycallError
+from everycall.registry.arguments import ArgumentsRefused, read_arguments
+from everycall.turn.encode import CannotEncode, encode_value
+from tests.fuzz import targets
+from tests.messages import call, message
+
+
+def _arguments(raw):
+    try:
+        read_arguments(raw, max_bytes=1 << 30)
+    except ArgumentsRefused:
+        return
+
+
+def _message(sent):
+    try:
+        targets._answer(
+            targets.plan_turn(
+                sent,
+                targets._TOOLS,
+                key="k",
+                dialect=None,
+                finish_reason=None,
+                deps=None,
+                turn_timeout=None,
+                limits=targets.DEFAULT_LIMITS,
+            )
+        )
+    except EverycallError:
+        return
+
+
+def _encode(value):
+    try:
+        encode_value(value, 1 << 20)
+    except CannotEncode:
+        return
+
+
+def _history(messages):
+    try:
+        check(messages)
+        repair(messages)
+    except EverycallError:
+        return
+
+
+def _calls(n, **options):
+    return message(*[call("add", {"n": one}, **{"call_id": f"c{one}", **options}) for one in range(n)])
+
+
+GROWS = {
+    "arguments of many keys": (_arguments, lambda n: "{" + ",".join(f'"k{one}":{one}' for one in range(n)) + "}", 4000),
+    "arguments of one key again and again": (_arguments, lambda n: "{" + ",".join(['"a":1'] * n) + "}", 8000),
+    "arguments of long numbers": (_arguments, lambda n: '{"a":[' + ",".join(["9" * 99] * n) + "]}", 2000),
+    "arguments of one long number": (_arguments, lambda n: '{"a":' + "9" * n + "}", 2000),
+    "arguments of exponents": (_arguments, lambda n: '{"a":[' + ",".join(["1e300"] * n) + "]}", 8000),
+    "arguments of brackets": (_arguments, lambda n: '{"a":' + "[" * n, 40_000),
+    "arguments of escapes": (_arguments, lambda n: '{"a":"' + "\\u00e9" * n + '"}', 20_000),
+    "arguments of white space": (_arguments, lambda n: " " * n + "{}" + " " * n, 200_000),
+    "arguments of fences": (_arguments, lambda n: "```json\n" * n, 20_000),
+    "arguments of wide objects": (_arguments, lambda n: '{"a":[' + ",".join(['{"b":{"c":1}}'] * n) + "]}", 4000),
+    "mappings": (_arguments, lambda n: {"a": [{"b": one} for one in range(n)]}, 4000),
+    "messages of calls": (_message, _calls, 300),
+    "messages of calls without ids": (_message, lambda n: _calls(n, call_id=None), 300),
+    "messages of calls of one id": (_message, lambda n: _calls(n, call_id="same"), 300),
+    "messages of one call again and again": (_message, lambda n: message(*[call("add", {"n": 1}, "same")] * n), 300),
+    "messages of unknown tools": (
+        _message,
+        lambda n: message(*[call(f"x{one}", {}, f"c{one}") for one in range(n)]),
+        300,
+    ),
+    "messages of unreadable calls": (
+        _message,
+        lambda n: {"role": "assistant", "content": None, "tool_calls": [1] * n},
+        300,
+    ),
+    "messages with a long text": (_message, lambda n: {"role": "assistant", "content": "x" * n}, 1_000_000),
+    "values of many rows": (_encode, lambda n: [{"a": one, "b": str(one)} for one in range(n)], 3000),
+    "values of many odd rows": (_encode, lambda n: [{"a": one, "b": {1, 2}} for one in range(n)], 1000),
+    "values of keys that collide": (
+        _encode,
+        lambda n: {**dict.fromkeys(range(n), 1), **{str(one): 1 for one in range(n)}},
+        1000,
+    ),
+    "values of one long text": (_encode, lambda n: {"a": "é\ud800" * n}, 50_000),
+    "values of big numbers": (_encode, lambda n: [10**4000] * n, 40),
+    "histories": (
+        _history,
+        lambda n: [m for one in range(n) for m in ({"role": "user", "content": "x"}, _calls(3))],
+        60,
+    ),
+    "histories of one id": (
+        _history,
+        lambda n: [m for _ in range(n) for m in (_calls(2, call_id="same"), _result("same"))],
+        60,
+    ),
+    "texts": (targets.redact, lambda n: "password=x token: y Bearer zzz ://a:b@ sk-" * n, 100),
+}
+
+
+def _result(call_id):
+    return {"role": "tool", "tool_call_id": call_id, "content": "x"}
+
+
+def _seconds(judge, case, *, tries=5):
+    best = float("inf")
+    for _ in range(tries):
+        began = time.process_time()
+        judge(case)
+        best = min(best, time.process_time() - began)
+    return best
+
+
+@pytest.mark.parametrize("name", GROWS)
+def test_four_times_the_input_takes_less_than_nine_times_as_long(name):
+    """Twice and twice again, each less than three times, in time of the processor; a quadratic cost is 16 times."""
+    judge, make, size = GROWS[name]
+    small, large = make(size), make(4 * size)
+    for _ in range(4):  # another program may have had the processor
+        if _seconds(judge, large) < 9 * max(_seconds(judge, small), 0.0005):
+            return
+    pytest.fail(f"{name}: {_seconds(judge, small):.4f} s, then {_seconds(judge, large):.4f} s for four times as much")
+
+
+def test_the_measure_of_growth_sees_a_quadratic_cost():
+    def quadratic(text):
+        for at in range(len(text)):
+            text.count("y", at)
+
+    assert _seconds(quadratic, "x" * 20_000, tries=2) > 9 * _seconds(quadratic, "x" * 5000, tries=2)
