@@ -1,82 +1,84 @@
 """Run many simulated turns: `python -m tests.simulation --turns 5000 --seed 1`."""
 
 import argparse
-import hashlib
-import random
+import logging
 import sys
 import time
-from collections import Counter
+import warnings
 
-from everycall import Limits
-from everycall import open_turn as open_alone
-from tests.simulation.checker import violations
-from tests.simulation.loops import run_seeded
-from tests.simulation.turns import GRACE, QUEUE, play, script
+from tests.simulation import exhaustive
+from tests.simulation.mutant_table import MUTANTS
+from tests.simulation.mutants import found_out
+from tests.simulation.run import simulate
+from tests.simulation.twins import differences
 
-TURNS_PER_LOOP = 50
-
-
-async def one_loop(seed, turns, backend, found, digest):
-    """Play *turns* scripted turns in one loop, as a program would."""
-    rng = random.Random(seed)
-    limits = {"cancel_grace": GRACE, "unsafe_cancel_grace": GRACE, "queue_timeout": QUEUE}
-
-    def open_turn(message, tools, record):
-        options = {"turn_timeout": record.stop_after} if record.stop == "turn timeout" and record.stop_after > 0 else {}
-        if rng.random() < 0.2:
-            options["observers"] = [broken_observer]
-        return open_alone(message, tools, limits=Limits(concurrency=record.limit, **limits), **options)
-
-    for number in range(turns):
-        record = script(rng)
-        if backend == "trio" and record.stop.startswith("native"):
-            record.stop = "scope"
-        await play(record, open_turn)
-        found["turns"] += 1
-        found["calls"] += len(record.calls)
-        found["faults"] += sum(one.kind not in ("returns", "returns at once") for one in record.calls)
-        found["stops"] += record.stop != "none"
-        facts = [(result.code, result.effect, result.attempts, round(result.duration, 6)) for result in record.results]
-        digest.update(repr((seed, number, facts, round(record.took, 6), record.raised)).encode())
-        for one in violations(record, backend):
-            found["violations"] += 1
-            print(f"seed {seed}, turn {number}, {backend}: {one}", file=sys.stderr)
-
-
-def broken_observer(event):
-    """An observer that always fails."""
-    raise RuntimeError(event.name)
-
-
-def simulate(backend, turns, seed):
-    """Return the counts and the digest of so many turns from *seed* on."""
-    found, digest = Counter(), hashlib.sha256()
-    for start in range(0, turns, TURNS_PER_LOOP):
-        run_seeded(
-            backend, seed + start, one_loop, seed + start, min(TURNS_PER_LOOP, turns - start), backend, found, digest
-        )
-    return found, digest.hexdigest()[:16]
+BACKENDS = ("asyncio", "trio")
 
 
 def main():
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--turns", type=int, default=5000, help="turns per backend")
     parser.add_argument("--seed", type=int, default=0, help="the first seed; each loop of 50 turns takes the next 50")
-    parser.add_argument("--backend", choices=["asyncio", "trio"], help="only this one")
+    parser.add_argument("--backend", choices=BACKENDS, help="only this one")
+    parser.add_argument("--show", action="store_true", help="print the script and the record of turns that are wrong")
+    parser.add_argument(
+        "--mutants", action="store_true", help="break the engine in every way of the table, and find out"
+    )
+    parser.add_argument("--exhaustive", action="store_true", help="every order of events of up to three calls")
+    parser.add_argument(
+        "--twins", type=int, metavar="N", help="N turns on both backends, and without one of their calls"
+    )
     arguments = parser.parse_args()
+    backends = [arguments.backend] if arguments.backend else BACKENDS
+    if arguments.mutants:
+        return _mutants()
+    if arguments.exhaustive:
+        return _exhaustive(backends)
+    if arguments.twins:
+        return _twins(arguments.twins, arguments.seed)
+    return _turns(backends, arguments)
+
+
+def _turns(backends, arguments):
     bad = 0
-    for backend in [arguments.backend] if arguments.backend else ["asyncio", "trio"]:
-        began = time.perf_counter()
-        found, digest = simulate(backend, arguments.turns, arguments.seed)
-        rate = found["turns"] / (time.perf_counter() - began)
-        bad += found["violations"]
-        counts = ", ".join(f"{found[name]} {name}" for name in ("turns", "calls", "faults", "stops", "violations"))
-        print(f"{backend}: {counts}; {rate:.0f} turns/s; digest {digest}", flush=True)
+    for backend in backends:
+        began = time.process_time()
+        found = simulate(backend, arguments.turns, arguments.seed, show=arguments.show)
+        rate = found.turns / (time.process_time() - began)
+        bad += found.violations
+        print(f"{backend}: {found.as_text()}; {rate:.0f} turns/s of CPU; digest {found.digest}", flush=True)
     return 1 if bad else 0
 
 
-if __name__ == "__main__":
-    import logging
+def _mutants():
+    alive = 0
+    for mutant in MUTANTS:
+        began = time.process_time()
+        how = found_out(mutant)
+        alive += how is None
+        print(f"{mutant.breaks:72} {how or 'NOT FOUND OUT'} ({time.process_time() - began:.1f} s)", flush=True)
+    print(f"{len(MUTANTS)} broken engines, {alive} not found out")
+    return 1 if alive else 0
 
+
+def _exhaustive(backends):
+    bad = 0
+    for backend in backends:
+        count, wrong = exhaustive.run(backend)
+        bad += len(wrong)
+        print(*wrong[:20], sep="\n", end="\n" if wrong else "")
+        print(f"{backend}: {count:,} orders of events, {len(wrong)} wrong", flush=True)
+    return 1 if bad else 0
+
+
+def _twins(count, seed):
+    wrong = [line for number in range(seed, seed + count) for line in differences(number)]
+    print(*wrong, sep="\n", end="\n" if wrong else "")
+    print(f"{count} turns played three times, {len(wrong)} differences")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
     logging.getLogger("everycall").setLevel(logging.CRITICAL)
+    warnings.simplefilter("ignore")  # hostile tools leave coroutines behind that were never awaited
     sys.exit(main())

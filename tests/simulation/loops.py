@@ -14,6 +14,21 @@ import trio._core._run as trio_run
 
 PASS_COST = 1e-4
 """Virtual seconds of one pass of the loop."""
+MOST_PASSES = 1_000_000
+"""Passes after which a run is taken for one that never ends: some 50 turns need 10,000."""
+
+
+class Livelock(RuntimeError):
+    """The loop turns and turns, and the run does not end."""
+
+
+def spend(seconds):
+    """Let time pass without giving the loop a chance to run, as code that blocks does."""
+    runner = getattr(trio_run.GLOBAL_RUN_CONTEXT, "runner", None)
+    if runner is not None:
+        runner.clock.skip(seconds)
+    else:
+        asyncio.get_running_loop().now += seconds
 
 
 class _NoSelector(selectors.BaseSelector):
@@ -22,6 +37,7 @@ class _NoSelector(selectors.BaseSelector):
     def __init__(self, loop):
         self._loop = loop
         self._keys = {}
+        self._passes = 0
 
     def register(self, fileobj, events, data=None):
         key = self._keys[fileobj] = selectors.SelectorKey(fileobj, 0, events, data)
@@ -36,6 +52,9 @@ class _NoSelector(selectors.BaseSelector):
     def select(self, timeout=None):
         if timeout is None:
             raise RuntimeError("deadlock: nothing can run, and no timer is set")
+        self._passes += 1
+        if self._passes > MOST_PASSES:
+            raise Livelock("the run does not end")
         self._loop.now += max(timeout, 0) + PASS_COST
         return []
 
@@ -50,6 +69,9 @@ class SeededLoop(asyncio.SelectorEventLoop):
 
     def time(self):
         return self.now
+
+    def _write_to_self(self):
+        """Nobody sleeps in a selector."""
 
     def _run_once(self):
         ready = self._ready
@@ -72,11 +94,18 @@ class SteppingClock(trio.abc.Clock):
 
     def __init__(self):
         self._now = 0.0
+        self._asked = 0
 
     def start_clock(self):
         pass
 
+    def skip(self, seconds):
+        self._now += seconds
+
     def current_time(self):
+        self._asked += 1
+        if self._asked > 3 * MOST_PASSES:
+            raise Livelock("the run does not end")
         self._now += PASS_COST
         return self._now
 

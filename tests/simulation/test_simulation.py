@@ -5,11 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from everycall.turn.collector import Collector
-from everycall.turn.supervise import Supervisor
-from tests.simulation.__main__ import simulate
+from tests.simulation import exhaustive
+from tests.simulation.behaviours import BEHAVIOURS
 from tests.simulation.checker import violations
-from tests.simulation.turns import script
+from tests.simulation.mutant_table import MUTANTS
+from tests.simulation.mutants import Mutant, Stale, found_out, mutated
+from tests.simulation.run import simulate
+from tests.simulation.script import World, draw
+from tests.simulation.twins import differences
 
 BACKENDS = ["asyncio", "trio"]
 pytestmark = pytest.mark.filterwarnings("ignore")  # hostile tools leave coroutines and scopes behind
@@ -20,60 +23,62 @@ def _quiet(caplog):
     caplog.set_level("CRITICAL", "everycall")
 
 
+@pytest.mark.parametrize("first", range(10_000, 60_000, 10_000))
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_no_turn_breaks_the_promise(backend):
-    found, _ = simulate(backend, 400, 7000)
-    assert found["turns"] == 400
-    assert found["faults"] > 1000
-    assert found["violations"] == 0
+def test_no_turn_breaks_the_promise(backend, first):
+    found = simulate(backend, 1000, first)  # five times: 5,000 turns on each backend
+    assert found.turns >= 1000
+    assert found.faults > 2000
+    assert found.violations == 0
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_the_same_seed_gives_the_same_turns(backend):
-    assert simulate(backend, 100, 42) == simulate(backend, 100, 42)
-    assert simulate(backend, 100, 42)[1] != simulate(backend, 100, 4242)[1]
+    assert simulate(backend, 100, 42).digest == simulate(backend, 100, 42).digest
+    assert simulate(backend, 100, 42).digest != simulate(backend, 100, 4242).digest
 
 
-def no_grace(supervisor, attempt):
-    """Never abandon: the turn waits for tools that refuse."""
+def test_a_shorter_run_of_a_seed_begins_with_the_same_turns(capsys):
+    mutant = next(one for one in MUTANTS if "nothing has happened whenever" in one.breaks)
+    assert "after" in found_out(mutant, most_turns=50)
 
 
-def repeats_unsafe(failed, policy, uniform):
-    return 0.01 if policy is not None and failed.number < policy.attempts else None
+@pytest.mark.parametrize("seed", range(25))
+def test_neither_the_backend_nor_a_faulty_sibling_changes_what_becomes_of_a_call(seed):
+    assert differences(seed) == []
 
 
-MUTANTS = {
-    "a tool that refuses is waited for": (Supervisor, "_grace_over", no_grace),
-    "whatever failed is tried again": ("everycall.turn.supervise", "delay_before_next", repeats_unsafe),
-}
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_every_order_of_finish_timeout_and_cancellation_of_two_calls_ends_as_the_contract_says(backend):
+    count, wrong = exhaustive.run(backend, most_calls=2)
+    assert count > 500
+    assert wrong == []
 
 
-@pytest.mark.parametrize("mutant", MUTANTS)
-def test_a_broken_engine_is_found_out(mutant, monkeypatch, capsys):
-    where, name, broken = MUTANTS[mutant]
-    if isinstance(where, str):
-        monkeypatch.setattr(f"{where}.{name}", broken)
-    else:
-        monkeypatch.setattr(where, name, broken)
-    found, _ = simulate("asyncio", 100, 7000)
-    assert found["violations"] > 0
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_every_seventh_order_of_three_calls_ends_as_the_contract_says(backend):
+    count, wrong = exhaustive.run(backend, every=7)
+    assert count > 500
+    assert wrong == []
 
 
-def test_a_collector_that_loses_a_result_is_found_out(monkeypatch):
-    written = Collector._write
+def test_the_script_has_more_than_fifty_kinds_of_tools():
+    assert len(BEHAVIOURS) > 50
 
-    def loses(collector, position, result):
-        written(collector, 0, result)
 
-    monkeypatch.setattr(Collector, "_write", loses)
-    try:
-        found, _ = simulate("asyncio", 20, 7000)
-        assert found["violations"] > 0
-    except RuntimeError as error:
-        assert "deadlock" in str(error)  # noqa: PT017 -- a turn that never ends is found out as well
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.breaks.replace(" ", "-"))
+def test_a_broken_engine_is_found_out(mutant):
+    assert found_out(mutant) is not None
+
+
+def test_a_mutant_that_no_longer_fits_the_engine_fails():
+    with pytest.raises(Stale):
+        mutated(Mutant("x", "turn.judge:judge_stop", "this text is not there", ""))
+    with pytest.raises(Stale):
+        mutated(Mutant("x", "turn.judge:no_such_function", "", ""))
 
 
 def test_the_checker_sees_a_result_that_is_missing():
-    record = script(random.Random(1))
+    record = draw(random.Random(1), "trio", "t", World())
     record.done = True
-    assert "lost, doubled or out of order" in violations(replace(record, results=()), "asyncio")
+    assert "I1: lost or doubled" in violations(replace(record, results=()))

@@ -42,10 +42,6 @@ class Deadlines:
         """Let go of the turn, which is over: no cycle for the collector."""
         self._stop = _nobody
 
-    def close(self) -> None:
-        """Stop nobody from now on: the turn is over. Keeps the object that stops from being kept by what it keeps."""
-        self._stop = _stop_nobody
-
     def start_clock(self, attempt: Attempt) -> None:
         """Fix the deadline of *attempt*: its code begins now."""
         slot, tool, now = attempt.slot, attempt.slot.tool, self._now()
@@ -106,10 +102,6 @@ class Deadlines:
             self._timers.at(attempt.idle_at, self._fell_silent, attempt)
             return False
         return True
-
-
-def _stop_nobody(_attempt: Attempt, _code: Code, _seconds: float | None) -> None:
-    """Do nothing."""
 
 
 def _settled(attempt: Attempt) -> bool:

@@ -14,7 +14,7 @@ class RunningTurns:
     """The turns of a runtime between their start and their end."""
 
     def __init__(self) -> None:
-        self._turns: set[Turn] = set()
+        self._turns: dict[Turn, None] = {}  # in the order of their start: what is stopped together is stopped in order
         self._by_key: dict[str, Turn] = {}
 
     def enter(self, turn: "Turn") -> None:
@@ -30,7 +30,7 @@ class RunningTurns:
                     "wait for it, or give this one a key of its own"
                 )
             self._by_key[turn.key] = turn
-        self._turns.add(turn)
+        self._turns[turn] = None
 
     def same_as(self, turn: "Turn") -> "Turn | None":
         """Return the turn of the same key that runs the same message; None if no turn of that key runs.
@@ -48,7 +48,7 @@ class RunningTurns:
 
     def leave(self, turn: "Turn") -> None:
         """Note that *turn* has ended."""
-        self._turns.discard(turn)
+        self._turns.pop(turn, None)
         if turn.key is not None and self._by_key.get(turn.key) is turn:
             del self._by_key[turn.key]
 

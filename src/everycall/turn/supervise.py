@@ -130,7 +130,6 @@ class Supervisor:
         finally:
             self._timers.clear()
             self.deadlines.close()
-            self.deadlines.close()
             if self._admission is not None:
                 self._admission.close()
             self._admission = self._clearance = None  # they call back into this object: no cycle for the collector
