@@ -150,6 +150,18 @@ def raises(what: str):
     }[what]()
 
 
+def tells(secret: str, kind: str) -> str:
+    """Says *secret* on its way out, by the way of *kind*."""
+    if kind == "value":
+        return f"the token is {secret}"
+    if kind == "on purpose":
+        raise ToolError(f"the token {secret} was refused")
+    print(secret, flush=True)
+    if kind == "dies":
+        os._exit(3)
+    raise RuntimeError(f"no access with {secret}")
+
+
 def flaky(folder: str, kind: str) -> int:
     """Fails in the first attempt, by the way of *kind*."""
     marks = os.listdir(folder)

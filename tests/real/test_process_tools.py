@@ -9,6 +9,7 @@ import pytest
 
 from everycall import (
     Limits,
+    Redaction,
     Retry,
     ToolError,
     ToolRegistry,
@@ -140,9 +141,21 @@ async def test_an_exception_is_judged_as_if_it_had_been_raised_in_a_thread_and_t
     assert before == after
 
 
-async def test_secrets_are_hidden_in_the_errors_of_a_worker():
-    tools = registry(zoo.add)
-    tools.add(zoo.raises, executor="process")
+@pytest.mark.parametrize("kind", ["error", "on purpose", "dies", "value"])
+async def test_a_registered_secret_is_hidden_in_what_a_worker_brings(kind, caplog):
+    caplog.set_level("DEBUG", "everycall")
+    canary = "canary-in-the-mine"
+    tools = ToolRegistry(timeout=WAIT, redact=Redaction(secrets=(canary,)))
+    tools.add(zoo.tells, executor="process")
+    events = []
+    result = await one(tools, "tells", {"secret": canary, "kind": kind}, observers=(events.append,))
+    assert result.code == {"value": "ok", "dies": "crashed"}.get(kind, "tool_error")
+    told = [result.content, repr(result.error), caplog.text, *(repr(event.to_dict()) for event in events)]
+    assert not [one for one in told if canary in one]
+
+
+async def test_the_error_of_a_worker_is_bounded():
+    tools = registry(zoo.raises)
     result = await one(tools, "raises", {"what": "long"})
     assert len(result.error.message) <= 2000
     assert len(result.content) < 1000
