@@ -185,15 +185,25 @@ def test_a_process_without_an_end_is_killed_with_its_children(tmp_path, monkeypa
 
 
 @pytest.mark.real
-def test_a_process_that_does_not_start_is_an_error_and_no_verdict(tmp_path, monkeypatch, capsys):
+def test_a_process_that_does_not_start_is_an_error_and_no_verdict_but_the_facts_are_kept(tmp_path, monkeypatch, capsys):
     python = program(tmp_path, "echo 'ModuleNotFoundError: no module' >&2", "exit 1")
     monkeypatch.setattr(command_line, "interpreters", lambda names, folder, tell: ({"langgraph": python}, {}))
-    assert command_line.main(["--faults", "hang"]) == 2
+    assert command_line.main(["--faults", "hang", "--json", str(tmp_path / "run.json")]) == 2
     captured = capsys.readouterr()
     assert captured.err.splitlines()[-1] == (
         "error: langgraph did not start under hang: ModuleNotFoundError: no module"
     )
     assert captured.out == ""
+    (record,) = json.loads((tmp_path / "run.json").read_text())["records"]
+    assert record["complaint"] == "ModuleNotFoundError: no module"
+
+
+@pytest.mark.real
+def test_a_process_that_does_not_start_gets_a_second_chance(tmp_path):
+    note = """printf '{"what": "begun"}\\n' > "$5" """
+    python = program(tmp_path, f"if mkdir {tmp_path}/first; then exit 1; fi 2>/dev/null", note)
+    (record,) = drive.run_all({"langgraph": python}, ["hang"], jobs=1, tell=print)
+    assert record.facts == [{"what": "begun"}]
 
 
 def test_a_contender_that_cannot_be_installed_is_named_and_not_dropped(tmp_path, monkeypatch, capsys):
@@ -300,15 +310,20 @@ class _Tables(HTMLParser):
     def __init__(self):
         super().__init__()
         self.rows = []
+        self.inside = False
 
     def handle_starttag(self, tag, attrs):
         if tag == "tr":
             self.rows.append([])
         elif tag in {"td", "th"}:
             self.rows[-1].append("")
+            self.inside = True
+
+    def handle_endtag(self, tag):
+        self.inside = self.inside and tag not in {"td", "th"}
 
     def handle_data(self, data):
-        if self.rows and self.rows[-1]:
+        if self.inside:
             self.rows[-1][-1] += data
 
 

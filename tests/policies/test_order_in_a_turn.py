@@ -304,3 +304,17 @@ async def test_a_skipped_call_says_so_to_the_model():
         "message": "A call that had to go before this one did not succeed, so this one was not run.",
         "retryable": False,
     }
+
+
+async def test_a_predecessor_whose_value_cannot_be_sent_counts_as_failed():
+    tools = ToolRegistry()
+
+    @tools.tool(writes="x")
+    async def unsendable() -> object:
+        return iter([1])
+
+    @tools.tool(writes="x", after_failure="skip")
+    async def after() -> None: ...
+
+    turn = await run_tool_calls(message("unsendable", "after"), tools)
+    assert [result.code for result in turn.results] == ["invalid_result", "predecessor_failed"]

@@ -13,7 +13,7 @@ from everycall.core.events import (
 from tests.simulation.behaviours import BEHAVIOURS
 from tests.simulation.call_rules import rules_of_call
 from tests.simulation.loops import PASS_COST
-from tests.simulation.policies import POLICIES
+from tests.simulation.policies import APPROVAL, POLICIES, in_conflict
 from tests.simulation.script import CALL_TIMEOUT, GRACE, QUEUE, TIMEOUT
 from tests.simulation.stops import STOPS
 from tests.simulation.values import SECRET
@@ -143,7 +143,11 @@ def _bound(record):
     waits = any(POLICIES[one.policy].waits for one in record.calls)
     if waits or record.limit is not None or record.world.runtime_concurrency is not None or record.world.threads < 128:
         longest += QUEUE
-    return longest
+    if any(POLICIES[one.policy].shared for one in record.calls):
+        longest *= 18  # calls of all turns that share a runtime
+    elif in_conflict(record):
+        longest *= len(record.calls)
+    return longest + APPROVAL + GRACE
 
 
 # --- its events -------------------------------------------------------------------------------------------
@@ -204,6 +208,7 @@ def the_grace_is_given(record):
             continue
         visits = one.visits
         ends = [visits[-1].began + TIMEOUT, visits[0].began + CALL_TIMEOUT]
+        ends.append(visits[-1].began + (POLICIES[one.policy].idle or TIMEOUT))
         if record.stopped_at is not None:
             ends.append(record.stopped_at)
         if event.at < min(ends) + GRACE - 0.05 - record.spent:

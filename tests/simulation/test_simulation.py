@@ -1,7 +1,12 @@
 """A short run of the simulation in the suite, and proof that its checker can fail."""
 
+import os
 import random
+import re
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +14,7 @@ from tests.simulation import exhaustive
 from tests.simulation.behaviours import BEHAVIOURS
 from tests.simulation.checker import violations
 from tests.simulation.mutant_table import MUTANTS
-from tests.simulation.mutants import Mutant, Stale, found_out, mutated
+from tests.simulation.mutants import Mutant, Stale, applied, found_out, mutated
 from tests.simulation.run import simulate
 from tests.simulation.script import World, draw
 from tests.simulation.twins import differences
@@ -38,9 +43,30 @@ def test_the_same_seed_gives_the_same_turns(backend):
     assert simulate(backend, 100, 42).digest != simulate(backend, 100, 4242).digest
 
 
-def test_a_shorter_run_of_a_seed_begins_with_the_same_turns(capsys):
+def test_the_same_seed_gives_the_same_turns_in_another_process():
+    command = [sys.executable, "-m", "tests.simulation", "--turns", "150", "--seed", "42"]
+    said = [
+        subprocess.run(command, env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True)
+        for seed in ("1", "2")
+    ]
+    digests = [re.findall("digest [0-9a-f]{16}", one.stdout) for one in said]
+    assert len(digests[0]) == 2
+    assert digests[0] == digests[1]
+
+
+def test_a_turn_that_is_wrong_is_printed_with_the_command_that_replays_it(capsys):
     mutant = next(one for one in MUTANTS if "nothing has happened whenever" in one.breaks)
-    assert "after" in found_out(mutant, most_turns=50)
+    with applied(mutant, mutated(mutant)):
+        simulate("asyncio", 50, 500_000)
+        said = capsys.readouterr().err.splitlines()
+        turns = int(re.search(r"--seed 500000 --turns (\d+) --show", said[1]).group(1))
+        simulate("asyncio", turns, 500_000)
+        assert capsys.readouterr().err.splitlines()[:2] == said[:2]
+
+
+def test_the_page_names_every_broken_engine():
+    page = (Path(__file__).parents[2] / "docs/explanation/how-it-is-tested.md").read_text()
+    assert [one.breaks for one in MUTANTS if f"| {one.breaks} |" not in page] == []
 
 
 @pytest.mark.parametrize("seed", range(25))

@@ -3,6 +3,7 @@
 1. An attempt's time starts when its code is entered, and it is watched from its first wait on: code that never waits
    cannot be stopped anyway.
 2. Progress moves the time of silence and no other bound.
+3. After a blocked loop, everything is due at once. A step of a tool that was due before its deadline goes first.
 """
 
 from collections.abc import Callable
@@ -12,6 +13,9 @@ from everycall.ports import Backend
 from everycall.turn.attempts import Attempt
 from everycall.turn.slot import Slot
 from everycall.turn.timers import NEVER, Timers
+
+LAG = 0.05
+"""Seconds by which a deadline is acted on too late before that is taken for a blocked loop, not for a busy one."""
 
 Stop = Callable[[Attempt, Code, float | None], None]
 
@@ -82,17 +86,27 @@ class Deadlines:
         return ends - self._now() if ends != NEVER else None
 
     def _timed_out(self, attempt: Attempt) -> None:
+        if self._now() - attempt.deadline > LAG:  # the loop was blocked: what had come in time before goes first
+            self._after_what_is_due(lambda: self._is_out_of_time(attempt))
+        else:
+            self._is_out_of_time(attempt)
+
+    def _is_out_of_time(self, attempt: Attempt) -> None:
         if not _settled(attempt):
             tool = attempt.slot.tool
             self._stop(attempt, attempt.bound, tool.timeout if attempt.bound == "attempt" else tool.call_timeout)
 
     def _fell_silent(self, attempt: Attempt) -> None:
         if self._is_silent(attempt):  # if the loop was blocked, a step of the tool may be due as well: it goes first
-            self._backend.post(lambda: self._stays_silent(attempt))
+            self._after_what_is_due(lambda: self._stays_silent(attempt))
 
     def _stays_silent(self, attempt: Attempt) -> None:
         if self._is_silent(attempt):
             self._stop(attempt, "idle", attempt.slot.tool.idle_timeout)
+
+    def _after_what_is_due(self, look: Callable[[], None]) -> None:
+        """Call *look* when every step that is due now has been made: what is posted may come first among them."""
+        self._backend.post(lambda: self._backend.post(look))
 
     def _is_silent(self, attempt: Attempt) -> bool:
         """Return whether the time of silence of *attempt* is up; if not, look again when it is."""

@@ -75,6 +75,7 @@ class Node:
         if self.settled:
             return
         self.settled, self.failed = True, failed
+        self.freed = None  # it will not be told any more: whom it would tell is not kept alive by it
         done = [self] if self.free else []
         while done:
             node = done.pop()

@@ -362,7 +362,8 @@ class Supervisor:
         if notes or self.emit.routine:
             self.collector.announce(slot.call.position, notes)
         if self._clearance is not None:
-            self._clearance.settled(slot, ok=outcome.code == "ok")
+            result = self.collector.results[slot.call.position]  # the value may have turned out not to be sendable
+            self._clearance.settled(slot, ok=result is not None and result.ok)
 
     # --- what tools may ask ---------------------------------------------------------------------------
 

@@ -97,6 +97,16 @@ class _AsyncioSignal:
         await self._future
 
 
+def _clock_of(reference: "weakref.ref[asyncio.AbstractEventLoop]") -> Callable[[], float]:
+    """Return the clock of a loop in seconds, for any thread; no method of the backend, which would hold itself."""
+
+    def now() -> float:
+        loop = reference()
+        return loop.time() if loop is not None else _NEVER
+
+    return now
+
+
 class AsyncioBackend:
     """The running asyncio loop, as the engine sees it. It is also the executor `task`."""
 
@@ -107,15 +117,10 @@ class AsyncioBackend:
         loop = asyncio.get_running_loop()
         self._loop = weakref.ref(loop)  # what belongs to a loop must not keep it alive
         # The stock clock, unless this loop has one of its own: it is read twice for each call.
-        self.now = time.monotonic if type(loop).time is asyncio.BaseEventLoop.time else self._time_of_loop
+        self.now = time.monotonic if type(loop).time is asyncio.BaseEventLoop.time else _clock_of(self._loop)
         self._new_scope = type(anyio.CancelScope())  # this loop's own class: no look-up for every attempt
         self._spawned: set[asyncio.Task[None]] = set()
         self._forks = FORKS.count
-
-    def _time_of_loop(self) -> float:
-        """Return the loop's clock in seconds; from any thread."""
-        loop = self._loop()
-        return loop.time() if loop is not None else _NEVER
 
     def post(self, callback: Callable[[], object]) -> bool:
         """Run *callback* on the loop, from any thread. Returns False if the loop is closed."""

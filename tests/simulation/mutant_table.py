@@ -1,0 +1,298 @@
+"""The broken engines. What each breaks is a sentence; a test and the page "how the promise is tested" name them."""
+
+from tests.simulation.mutants import Mutant
+
+_AGAIN = 'Raise(judge_stop("attempt", attempt.slot.tool, 1.0), transient=True)'
+
+MUTANTS = (
+    # --- the slots ---
+    Mutant(
+        "a late result overwrites the one that was given",
+        "turn.supervise:Supervisor.attempt_ended",
+        "if not slot.sealed:",
+        "if slot.sealed:\n        self.collector.results[slot.call.position] = None\n    if True:",
+    ),
+    Mutant(
+        "a slot per id, not per position",
+        "turn.collector:Collector._write",
+        "self.results[position] = result",
+        "self.results[min(c.position for c in self._calls if c.sent_id == self._calls[position].sent_id)] = result",
+    ),
+    Mutant(
+        "a repeated call gets no result",
+        "turn.collector:Collector.seal",
+        "self._echoes.get(position, ())",
+        "()",
+    ),
+    Mutant(
+        "the value is sent as long as it is",
+        "turn.collector:_encoded",
+        "encode_value(outcome.value, max_bytes",
+        "encode_value(outcome.value, max_bytes * 1000",
+    ),
+    Mutant(
+        "an explanation that fails leaves the turn",
+        "turn.collector:explained",
+        "except BaseException as error:",
+        "except ZeroDivisionError as error:",
+    ),
+    Mutant(
+        "an observer that fails leaves the turn",
+        "turn.emit:Emitter._send",
+        "except BaseException as error:",
+        "except Exception as error:",
+    ),
+    # --- what a tool raises ---
+    Mutant(
+        "only an Exception counts as what a tool raised",
+        "turn.stop.root:RootTask._attempt",
+        "except BaseException as error:",
+        "except Exception as error:",
+    ),
+    Mutant(
+        "a scope that a tool left open ends its report",
+        "turn.stop.root:RootTask.body",
+        "except BaseException as error:",
+        "except ZeroDivisionError as error:",
+    ),
+    Mutant(
+        "a fault of the tool's exception reaches its siblings' context",
+        "turn.attempts:Attempt.__init__",
+        "supervisor.host_context.copy()",
+        "supervisor.host_context",
+    ),
+    # --- cancelling from outside ---
+    Mutant(
+        "no shield while the calls are stopped",
+        "turn.supervise:Supervisor.run",
+        "shield=True",
+        "shield=False",
+    ),
+    Mutant(
+        "the cancellation from outside is swallowed",
+        "turn.supervise:Supervisor.run",
+        'self._seal_rest("cancelled")\n        raise',
+        'self._seal_rest("cancelled")',
+    ),
+    Mutant(
+        "a second cancellation leaves calls without a result",
+        "turn.supervise:Supervisor.run",
+        'finally:\n            self._seal_rest("cancelled")',
+        "finally:\n            pass",
+    ),
+    Mutant(
+        "a turn that was cancelled before it ran begins",
+        "turn.supervise:Supervisor.run",
+        "await anyio.lowlevel.checkpoint_if_cancelled()",
+        "pass",
+    ),
+    Mutant(
+        "the button pressed before the turn ran is forgotten",
+        "turn.turn:Turn._begin",
+        "if self._cancelled is not None:",
+        "if False:",
+    ),
+    Mutant(
+        "the button does nothing",
+        "turn.turn:Turn.cancel",
+        "if self._supervisor is not None and self._post is not None:",
+        "if False:",
+    ),
+    Mutant(
+        "who waits for a place is not answered when the turn is stopped",
+        "turn.supervise:Supervisor.stop",
+        "if slot.attempt is None:",
+        "if slot.attempt is None and slot.waiter is not None:\n            continue\n        if slot.attempt is None:",
+    ),
+    Mutant(
+        "code is entered after its attempt was stopped",
+        "turn.attempts:Attempt.enter",
+        "entering:\n            if self.stop_code is not None:",
+        "entering:\n            if False:",
+    ),
+    # --- time ---
+    Mutant(
+        "an attempt has no deadline",
+        "turn.deadlines:Deadlines.watch",
+        "if attempt.deadline < self.turn:",
+        "if False:",
+    ),
+    Mutant(
+        "the time of the whole call is not kept",
+        "turn.deadlines:Deadlines.start_clock",
+        "if own <= slot.deadline:",
+        "if True:",
+    ),
+    Mutant(
+        "the turn's own time is not kept",
+        "turn.supervise:Supervisor._begin",
+        'self._timers.at(self.deadlines.turn, self.stop, "turn")',
+        "pass",
+    ),
+    Mutant(
+        "a tool that refuses is waited for",
+        "turn.supervise:Supervisor._grace_over",
+        "if not attempt.ended and not attempt.slot.sealed:",
+        "if False:",
+    ),
+    Mutant(
+        "a stopped tool gets no grace",
+        "turn.supervise:Supervisor._stop_attempt",
+        "self._timers.at(self._now() + attempt.slot.grace, self._grace_over, attempt)",
+        "self._abandon(attempt)",
+    ),
+    Mutant(
+        "a place is waited for without end",
+        "turn.admission:Admission._timed_out",
+        "if slot.waiter is not waiter or slot.sealed:",
+        "if True:",
+    ),
+    Mutant(
+        "a value that comes in the grace is thrown away",
+        "turn.supervise:Supervisor.attempt_ended",
+        "if isinstance(end, Returned):",
+        "if isinstance(end, Returned) and attempt.stop_code is None:",
+    ),
+    # --- trying again ---
+    Mutant(
+        "the next attempt starts beside the one that refuses to end",
+        "turn.supervise:Supervisor._grace_over",
+        "self._abandon(attempt)",
+        f"self._attempt_failed(attempt.slot, attempt, {_AGAIN})",
+    ),
+    Mutant(
+        "what is not safe to repeat is repeated",
+        "turn.retry:delay_before_next",
+        "if not allowed:",
+        "if False:",
+    ),
+    Mutant(
+        "whatever was raised counts as transient",
+        "turn.retry:delay_before_next",
+        "if policy is None or not failed.transient:",
+        "if policy is None:",
+    ),
+    Mutant(
+        "one attempt too many",
+        "turn.retry:delay_before_next",
+        "tenacity.stop_after_attempt(policy.attempts)",
+        "tenacity.stop_after_attempt(policy.attempts + 1)",
+    ),
+    Mutant(
+        "Retry-After is not kept",
+        "turn.retry:delay_before_next",
+        "delay = max(delay, failed.retry_after)",
+        "pass",
+    ),
+    Mutant(
+        "the arguments of the first attempt are used again",
+        "turn.supervise:Supervisor._start",
+        "slot.tool.bind(slot.text)",
+        "slot.first_bound",
+    ),
+    Mutant(
+        "each attempt has an idempotency key of its own",
+        "turn.attempts:idempotency_key",
+        "facts = ",
+        "import random; turn_key = random.random(); facts = ",
+    ),
+    # --- effect ---
+    Mutant(
+        "nothing has happened whenever a call was stopped",
+        "turn.judge:judge_stop",
+        'effect: Effect = "none" if tool.read_only else "unknown"',
+        'effect: Effect = "none"',
+    ),
+    Mutant(
+        "nothing has happened when a second attempt finds no thread",
+        "turn.supervise:Supervisor._settle_or_retry",
+        "slot.failed or no_thread",
+        "no_thread",
+    ),
+    # --- limits ---
+    Mutant(
+        "a full gate lets everybody pass",
+        "turn.gates:pass_or_wait",
+        "if blocked is None:",
+        "if True:",
+    ),
+    Mutant(
+        "an abandoned call gives its place back while it runs",
+        "turn.supervise:Supervisor._abandon",
+        "attempt.abandoned = True",
+        "attempt.abandoned = True; give_back(attempt.slot)",
+    ),
+    Mutant(
+        "whoever leaves lets nobody in",
+        "turn.gates:leave",
+        "admit(gate)",
+        "pass",
+    ),
+    Mutant(
+        "a place is never given back",
+        "turn.admission:give_back",
+        "if slot.holds_places:",
+        "if False:",
+    ),
+    Mutant(
+        "new calls start above the cap on abandoned ones",
+        "turn.abandoned:Abandoned.refusal",
+        "if len(self._kill_at) >= self._limits.abandoned:",
+        "if False:",
+    ),
+    Mutant(
+        "new calls of one tool start above its cap",
+        "turn.abandoned:Abandoned.refusal",
+        "if self._per_tool[tool_name] >= self._limits.abandoned_per_tool:",
+        "if False:",
+    ),
+    # --- what is left behind ---
+    Mutant(
+        "an abandoned call is not counted",
+        "turn.supervise:Supervisor._abandon",
+        "self.resources.abandoned.add(attempt)",
+        "pass",
+    ),
+    Mutant(
+        "abandoning is not told",
+        "turn.supervise:Supervisor._abandon",
+        "self.emit.call(CallAbandoned",
+        "(lambda *_, **__: None)(CallAbandoned",
+    ),
+    Mutant(
+        "abandoned calls are never killed",
+        "turn.stop.on_asyncio:_AsyncioRootTask.kill",
+        "self._force = True",
+        "return",
+    ),
+    Mutant(
+        "the watch over abandoned calls sleeps on when none is left",
+        "turn.abandoned:Abandoned._watch",
+        "await self._until_none()",
+        "await anyio.sleep(1e3)",
+    ),
+    Mutant(
+        "a runtime forgets to stop its turns when it closes",
+        "runtime:ToolRuntime.__aexit__",
+        'turn.cancel("the runtime is closing")',
+        "pass",
+    ),
+    Mutant(
+        "what is due later keeps a finished turn alive",
+        "turn.supervise:Supervisor.run",
+        "self._timers.clear()",
+        "pass",
+    ),
+    Mutant(
+        "the frames of a failed tool stay with its exception",
+        "turn.attempts:Attempt.report",
+        "end.error.__traceback__ = None",
+        "pass",
+    ),
+    Mutant(
+        "progress from a thread is lost",
+        "turn.attempts:Attempt._progress",
+        "supervisor.resources.backend.post(tell)",
+        "pass",
+    ),
+)
