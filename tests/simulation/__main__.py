@@ -1,18 +1,21 @@
 """Run many simulated turns: `python -m tests.simulation --turns 5000 --seed 1`."""
 
 import argparse
-import logging
+import itertools
+import multiprocessing
 import sys
 import time
-import warnings
+from concurrent.futures import ProcessPoolExecutor
 
 from tests.simulation import exhaustive
 from tests.simulation.mutant_table import MUTANTS
 from tests.simulation.mutants import found_out
-from tests.simulation.run import simulate
+from tests.simulation.run import Found, chunk, quiet
 from tests.simulation.twins import differences
 
 BACKENDS = ("asyncio", "trio")
+CHUNK = 5000
+"""Turns of one process."""
 
 
 def main():
@@ -20,6 +23,7 @@ def main():
     parser.add_argument("--turns", type=int, default=5000, help="turns per backend")
     parser.add_argument("--seed", type=int, default=0, help="the first seed; each loop of 50 turns takes the next 50")
     parser.add_argument("--backend", choices=BACKENDS, help="only this one")
+    parser.add_argument("--jobs", type=int, default=1, help="processes, each of which plays 5000 turns and ends")
     parser.add_argument("--show", action="store_true", help="print the script and the record of turns that are wrong")
     parser.add_argument(
         "--mutants", action="store_true", help="break the engine in every way of the table, and find out"
@@ -36,7 +40,28 @@ def main():
         return _exhaustive(backends)
     if arguments.twins:
         return _twins(arguments.twins, arguments.seed)
+    if arguments.jobs > 1:
+        return _in_processes(backends, arguments)
     return _turns(backends, arguments)
+
+
+def _in_processes(backends, arguments):
+    """Play the turns in processes that end: what hostile tools leave behind in one slows the rest down."""
+    bad = 0
+    for backend in backends:
+        began, total = time.monotonic(), Found()
+        chunks = range(arguments.seed, arguments.seed + arguments.turns, CHUNK)
+        counts = [min(CHUNK, arguments.seed + arguments.turns - start) for start in chunks]
+        spawn = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(arguments.jobs, mp_context=spawn, max_tasks_per_child=1) as pool:
+            for found, digest in pool.map(chunk, itertools.repeat(backend), counts, chunks):
+                for name, value in found.items():
+                    setattr(total, name, getattr(total, name) + value)
+                total.hash.update(digest.encode())
+        bad += total.violations
+        rate = total.turns / (time.monotonic() - began)
+        print(f"{backend}: {total.as_text()}; {rate:.0f} turns/s; digest {total.digest}", flush=True)
+    return 1 if bad else 0
 
 
 def _turns(backends, arguments):
@@ -79,6 +104,5 @@ def _twins(count, seed):
 
 
 if __name__ == "__main__":
-    logging.getLogger("everycall").setLevel(logging.CRITICAL)
-    warnings.simplefilter("ignore")  # hostile tools leave coroutines behind that were never awaited
+    quiet()
     sys.exit(main())

@@ -155,6 +155,8 @@ def _codes(record, position, one, result):
         codes.add("queue_timeout")
     if record.spent > 0.03:
         codes |= {"attempt", "call"}  # somebody blocked the loop
+        if BEHAVIOURS[one.kind].in_thread:
+            codes.add("not_started")  # its time was over before its thread could begin
     if record.stop == "native twice" and record.stopped_at is not None:
         codes |= {"attempt", "call"}  # the second cancellation ended the grace of an attempt that was being stopped
     in_thread = BEHAVIOURS[one.kind].in_thread

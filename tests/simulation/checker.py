@@ -84,7 +84,8 @@ def re_raised(record):
     stop = STOPS[record.stop]
     if record.raised not in ("", stop.raises):
         yield f"I12: escaped: {record.raised}"
-    stopped_long_before = record.stopped_at is not None and record.took > record.stopped_at - record.began + SLACK
+    slack = SLACK + record.spent  # a turn whose calls are over hears nothing of a stop while the loop is blocked
+    stopped_long_before = record.stopped_at is not None and record.took > record.stopped_at - record.began + slack
     sure = stop.raises and record.stop != "button, then scope"
     if sure and stopped_long_before and not record.raised:
         yield "I12: a cancellation was swallowed"

@@ -4,9 +4,11 @@ A tool finds the script through its context (`deps` is the `Record`) and its arg
 """
 
 import weakref
+from contextlib import contextmanager
 
 import anyio
 
+import everycall.registry.registry as registering
 from everycall import Retry, ToolContext, ToolRegistry
 from everycall.core.outcomes import ToolResult
 from tests.simulation.behaviours import BEHAVIOURS, VARIABLE
@@ -40,6 +42,26 @@ def registry_of(record: Record) -> ToolRegistry:
     return registry
 
 
+_schemas = {}
+
+
+@contextmanager
+def _one_schema_per_function():
+    """Read each of the two functions once: it takes longer than to play a turn, and there are thousands of tools."""
+    made = registering._schema
+
+    def remembered(function, schema, name):
+        if function not in _schemas:
+            _schemas[function] = made(function, schema, name)
+        return _schemas[function]
+
+    registering._schema = remembered
+    try:
+        yield
+    finally:
+        registering._schema = made
+
+
 def tool_name_of(one):
     """Return the name of the tool that does what the script says of a call."""
     where = "thread" if BEHAVIOURS[one.kind].in_thread else "task"
@@ -52,6 +74,11 @@ def _add(registry, one):
     policy = Retry(
         attempts=one.attempts, initial=0.05, maximum=0.2, jitter=one.jitter, declared_only=one.safe == "unsafe"
     )
+    with _one_schema_per_function():
+        _register(registry, one, policy, options)
+
+
+def _register(registry, one, policy, options):
     registry.add(
         in_thread if BEHAVIOURS[one.kind].in_thread else on_loop,
         name=tool_name_of(one),

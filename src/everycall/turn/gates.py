@@ -70,12 +70,13 @@ class Gate:
         capacity: places in all.
     """
 
-    __slots__ = ("_lines", "capacity", "held")
+    __slots__ = ("_lined_up", "_lines", "_tidy_at", "capacity", "held")
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.held = 0
         self._lines: dict[Party, list[Waiter]] = {}  # the party whose turn it is comes first
+        self._lined_up, self._tidy_at = 0, 64
 
     @property
     def full(self) -> bool:
@@ -98,6 +99,16 @@ class Gate:
     def line_up(self, waiter: Waiter) -> None:
         """Let *waiter* wait here."""
         heapq.heappush(self._lines.setdefault(waiter.party, []), waiter)
+        self._lined_up += 1
+        if self._lined_up > self._tidy_at:
+            self._forget_gone()
+
+    def _forget_gone(self) -> None:
+        """Drop those who gave up: at a gate that stays full nobody else takes them out."""
+        tidied = {party: [one for one in line if not one.gone] for party, line in self._lines.items()}
+        self._lines = {party: sorted(line) for party, line in tidied.items() if line}
+        self._lined_up = sum(map(len, self._lines.values()))
+        self._tidy_at = 2 * self._lined_up + 64
 
     def next_in_line(self) -> Waiter | None:
         """Take out whose turn it is; None if nobody waits."""

@@ -77,7 +77,11 @@ class _TrioRootTask(RootTask):
             try:
                 trap = coroutine.send(answer) if throw is None else coroutine.throw(throw)
             except StopIteration as done:
+                throw = answer = None  # its traceback holds this frame: no cycle for the collector
                 return done.value
+            except BaseException:
+                throw = answer = None
+                raise
             if self._forks != FORKS.count:
                 end_child()
             if throw is None and isinstance(getattr(answer, "error", None), cancelled):
