@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from tests.simulation import exhaustive
 from tests.simulation.mutant_table import MUTANTS
 from tests.simulation.mutants import found_out
-from tests.simulation.run import Found, chunk, quiet
+from tests.simulation.run import Found, chunk, quiet, simulate
 from tests.simulation.twins import differences
 
 BACKENDS = ("asyncio", "trio")
