@@ -20,7 +20,7 @@ async def test_a_sibling_that_was_in_time_keeps_its_result_after_a_blocked_loop(
 
     @tools.tool
     async def blocks() -> None:
-        time.sleep(0.6)  # noqa: ASYNC251 -- that is the fault
+        time.sleep(0.6)  # noqa: ASYNC251, TID251 -- that is the fault
 
     @tools.tool
     async def well(n: int) -> int:

@@ -49,7 +49,9 @@ def _of_vocabulary(record, one, result):
             not result.content.startswith('{"error":') or f'"{result.code}"' not in result.content
         ):
             yield "no envelope"
-    elif one.around != "answers for it" and not _shows(record, one, result):
+    elif one.around == "answers for it" or (one.kind == "runs a turn of its own" and record.spent):
+        return  # an inner turn that has no time left, because the loop was blocked, gives no value
+    elif not _shows(record, one, result):
         yield "I6: another call's value, or a changed one"
 
 
@@ -128,10 +130,12 @@ def _of_time(record, one, result):
         yield "I9: stopped after its time"
     if one.visits[-1].began > first + CALL_TIMEOUT + SLACK:
         yield "I9: started after the time of the call"
+    ended = one.visits[-1].ended or 0
     if (
         result.late
         and not one.around
-        and (one.visits[-1].ended or 0) - one.visits[-1].began < TIMEOUT - 0.03 - record.spent
+        and ended - one.visits[-1].began < TIMEOUT - 0.03 - record.spent
+        and ended - first < CALL_TIMEOUT - 0.03 - record.spent
         and stopped_at is None
         and POLICIES[one.policy].idle is None
     ):
@@ -155,6 +159,8 @@ def _codes(record, position, one, result):
         codes.add("queue_timeout")
     if record.spent > 0.03:
         codes |= {"attempt", "call"}  # somebody blocked the loop
+        if POLICIES[one.policy].gated:
+            codes.add("denied")  # the approver was not heard in time
         if BEHAVIOURS[one.kind].in_thread:
             codes.add("not_started")  # its time was over before its thread could begin
     if record.stop == "native twice" and record.stopped_at is not None:

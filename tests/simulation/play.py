@@ -100,6 +100,8 @@ async def play_in_runtime(records, *, in_a_row=False, closes_after=None):
             closing = anyio.current_time()
         seconds = anyio.current_time() - closing
         await anyio.sleep(TICK)
+        if any(_left_behind(world, runtime, seconds)):
+            await anyio.sleep(TICK)  # a thread may have ended just now: what it says is on its way
         world.faults += _left_behind(world, runtime, seconds)
     if _tasks() > before and not world.in_threads:
         world.faults.append("tasks left behind")

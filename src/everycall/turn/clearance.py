@@ -194,7 +194,12 @@ class Clearance:
         held.asking = Asking(approver, request, self._context, answered, self._emit.fault)
         held.asking.start(self._resources)
         if limit is not None:
-            self._timers.at(self._resources.backend.now() + limit, self._not_in_time, held)
+            self._timers.at(self._resources.backend.now() + limit, self._time_is_up, held)
+
+    def _time_is_up(self, held: _Held) -> None:
+        # The answer may be due as well, if the loop was blocked: it goes first, wherever among the steps that are due.
+        post = self._resources.backend.post
+        post(lambda: post(lambda: self._not_in_time(held)))
 
     def _not_in_time(self, held: _Held) -> None:
         if held.unapproved and not held.slot.sealed:
