@@ -2,6 +2,7 @@
 
 from everycall import check
 from everycall.core.events import (
+    AttemptFailed,
     AttemptStarted,
     CallAbandoned,
     CallSettled,
@@ -13,7 +14,7 @@ from everycall.core.events import (
 from tests.simulation.behaviours import BEHAVIOURS
 from tests.simulation.call_rules import rules_of_call
 from tests.simulation.loops import PASS_COST
-from tests.simulation.policies import APPROVAL, POLICIES, in_conflict
+from tests.simulation.policies import APPROVAL, IDLE, POLICIES, in_conflict
 from tests.simulation.script import CALL_TIMEOUT, GRACE, QUEUE, TIMEOUT
 from tests.simulation.stops import STOPS
 from tests.simulation.values import SECRET
@@ -242,6 +243,22 @@ def back_off_is_kept(record):
                 yield "I15: a retry that was not announced, or too early"
 
 
+def silence_is_told_from_progress(record):
+    """An attempt is stopped for its silence when it has been silent so long, and not before."""
+    reported = {}
+    for event in record.events:
+        if type(event) is ProgressReported:
+            reported[event.position] = event.at
+        elif type(event) is AttemptFailed and event.code == "idle":
+            silent_since = reported.get(event.position, event.at - IDLE)
+            if event.at < silent_since + IDLE - 0.01:
+                yield "stopped for its silence soon after it had reported"
+        elif type(event) is AttemptFailed and event.code == "attempt" and not record.spent:
+            one = record.calls[event.position]
+            if one.policy == "idle" and not one.reports:
+                yield "its silence was not noticed"
+
+
 RULES_OF_EVENTS = (
     settled_once,
     value_and_seal_in_one,
@@ -249,4 +266,5 @@ RULES_OF_EVENTS = (
     the_grace_is_given,
     progress_is_told,
     back_off_is_kept,
+    silence_is_told_from_progress,
 )

@@ -295,4 +295,77 @@ MUTANTS = (
         "supervisor.resources.backend.post(tell)",
         "pass",
     ),
+    # --- policies ---
+    Mutant(
+        "a reader does not wait for a writer",
+        "turn.schedule:Order._wait",
+        "path[-1].writers_within.before(node)",
+        "pass",
+    ),
+    Mutant(
+        "a writer does not wait for who is above it",
+        "turn.schedule:Order._wait",
+        "branch.writers.before(node)",
+        "pass",
+    ),
+    Mutant(
+        "a call that is settled early lets its successor overtake",
+        "turn.schedule:Node.settle",
+        "done = [self] if self.free else []",
+        "done = [self]",
+    ),
+    Mutant(
+        "an exclusive call waits for nobody",
+        "turn.schedule:Order.add",
+        "self._since_barrier.before(node)",
+        "pass",
+    ),
+    Mutant(
+        "keys do not count across turns",
+        "turn.clearance:Clearance._enter_runtime",
+        "self._resources.order.add(node, footprint)",
+        "pass",
+    ),
+    Mutant(
+        "a failed predecessor does not matter to who says that it does",
+        "turn.clearance:Clearance._let_go",
+        "held.in_turn.any_failed and _skips(slot)",
+        "False",
+    ),
+    Mutant(
+        "whatever an approver says is a yes",
+        "turn.consent:judge_decision",
+        'return rejected("denied", "The call was denied: no valid decision was made.")',
+        "return Go(text, bound, None, changed=False)",
+    ),
+    Mutant(
+        "an approver that hangs is waited for",
+        "turn.clearance:Clearance._ask",
+        "if limit is not None:",
+        "if False:",
+    ),
+    Mutant(
+        "a yes holds for any arguments",
+        "turn.consent:judge_decision",
+        "case Approve(digest=str(shown)) if shown != digest_of(tool.name, text):",
+        "case Approve(digest=str(shown)) if False:",
+    ),
+    Mutant(
+        "a limited rate uses nothing up",
+        "turn.gates:RateGate.take",
+        "self._saved = max(0.0, self.saved - 1)",
+        "pass",
+    ),
+    Mutant(
+        "progress does not move the time of silence",
+        "turn.deadlines:Deadlines.progressed",
+        "if attempt.idle_at != NEVER:",
+        "if False:",
+    ),
+    Mutant(
+        "an attempt that falls silent is not stopped",
+        "turn.deadlines:Deadlines._stays_silent",
+        "if self._is_silent(attempt):",
+        "if False:",
+    ),
 )

@@ -7,7 +7,7 @@ from everycall import Approve, Defer, Deny, Rate
 from everycall.core.footprint import Footprint, conflict, key_of
 
 IDLE, APPROVAL = 0.3, 1.0
-RATE = Rate(calls=4, period=0.5)
+RATE = Rate(calls=1, period=0.5)
 TINY = 0.02
 
 DECISIONS = {

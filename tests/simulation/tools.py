@@ -168,10 +168,11 @@ def _stay(record, one, visit):
     if one.policy == "rated" and not record.wrapped and not BEHAVIOURS[one.kind].in_thread:
         world.starts.setdefault(name, []).append(visit.began)
     if POLICIES[one.policy].shared:
-        for other, at in world.sharing:  # one that was abandoned has its result, and may still run
-            if other.turn._collector.results[at] is None:
-                one.faults.append("conflict across turns: side by side")
-        world.sharing.append((record, record.calls.index(one)))
+        at = record.calls.index(one)
+        unsettled = [who for who in (*world.sharing, (record, at)) if who[0].turn._collector.results[who[1]] is None]
+        if len(unsettled) > 1 and (record, at) in unsettled:  # one that was abandoned has its result, and may still run
+            one.faults.append("conflict across turns: side by side")
+        world.sharing.append((record, at))
     one.alive += 1
     record.alive += 1
     record.most_alive = max(record.most_alive, record.alive)
