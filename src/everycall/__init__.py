@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from everycall.registry import ToolContext, ToolRegistry
     from everycall.registry.middleware import MiddlewareCall, Proceed
     from everycall.runtime import ToolRuntime
-    from everycall.sync import run_tool_calls_sync
+    from everycall.sync import resume_sync, run_tool_calls_sync
     from everycall.turn.consent import ApprovalRequest
     from everycall.turn.turn import Turn
 
@@ -67,6 +67,7 @@ _HOME = {
     "open_turn": "_api",
     "repair": "history",
     "resume": "_api",
+    "resume_sync": "sync",
     "rewrite_ids": "history",
     "run_tool_calls": "_api",
     "run_tool_calls_sync": "sync",
@@ -108,6 +109,7 @@ __all__ = [
     "open_turn",
     "repair",
     "resume",
+    "resume_sync",
     "rewrite_ids",
     "run_tool_calls",
     "run_tool_calls_sync",

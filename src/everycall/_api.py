@@ -112,6 +112,15 @@ async def resume(turn: Turn, decisions: Mapping[str, Decision]) -> Turn:
     Raises:
         UsageError: *turn* is not done, no such call waits, or it was decided before. Nothing was run.
     """
+    return await require_turn(turn).resumed(decisions).run()
+
+
+def require_turn(turn: object) -> Turn:
+    """Return *turn*.
+
+    Raises:
+        UsageError: it is something else.
+    """
     if not isinstance(turn, Turn):
         raise UsageError(f"resume takes a Turn that is done, not {type(turn).__name__}")
-    return await turn.resumed(decisions).run()
+    return turn

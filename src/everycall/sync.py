@@ -5,12 +5,13 @@ Clients that are shared between turns (connection pools) belong to one loop; a l
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import anyio
 import anyio.from_thread
 
-from everycall._api import open_turn
+from everycall._api import open_turn, require_turn
+from everycall.core.decisions import Decision
 from everycall.core.errors import InfrastructureError, UsageError
 from everycall.core.policy import Limits
 from everycall.ports import Dialect, Observer
@@ -55,6 +56,21 @@ def run_tool_calls_sync(
         approve=approve,
         observers=observers,
     )
+    return _run(turn)
+
+
+def resume_sync(turn: Turn, decisions: Mapping[str, Decision]) -> Turn:
+    """Do what `resume` does, for a turn of `run_tool_calls_sync`, and wait for it.
+
+    Raises:
+        UsageError: *turn* is not done, no such call waits, it was decided before, or an event loop runs in this thread.
+    """
+    _refuse_running_loop()
+    return _run(require_turn(turn).resumed(decisions))
+
+
+def _run(turn: Turn) -> Turn:
+    """Run *turn* on the background loop, and wait for it."""
     running = _portal().start_task_soon(turn.run)
     try:
         return running.result()
@@ -70,7 +86,8 @@ def _refuse_running_loop() -> None:
     except RuntimeError:
         return
     raise UsageError(
-        "an event loop runs in this thread: write `await run_tool_calls(...)` instead of run_tool_calls_sync(...)"
+        "an event loop runs in this thread: write `await run_tool_calls(...)` instead of run_tool_calls_sync(...), and "
+        "`await resume(...)` instead of resume_sync(...)"
     )
 
 

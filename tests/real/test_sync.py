@@ -7,8 +7,8 @@ import threading
 import anyio
 import pytest
 
-from everycall import Limits, ToolRegistry, UsageError, run_tool_calls_sync
-from tests.messages import message
+from everycall import Approve, Defer, Limits, ToolRegistry, UsageError, resume_sync, run_tool_calls_sync
+from tests.messages import call, message
 
 pytestmark = pytest.mark.real
 
@@ -53,3 +53,25 @@ def test_ctrl_c_stops_the_turn_gives_every_call_its_result_and_then_raises():
     with pytest.raises(KeyboardInterrupt):
         run_tool_calls_sync(message("hangs"), tools, observers=[watch], limits=Limits(cancel_grace=1))
     assert settled == ["cancelled"]
+
+
+def test_a_deferred_call_is_resumed_without_an_event_loop():
+    tools = ToolRegistry()
+    ran = []
+
+    @tools.tool(needs_approval=True)
+    def delete(path: str) -> str:
+        ran.append(path)
+        return path
+
+    async def later(_request):
+        return Defer("ask")
+
+    turn = run_tool_calls_sync(message(call("delete", {"path": "a"}, "c0")), tools, approve=later)
+    assert [one.call_id for one in turn.pending] == ["c0"]
+    again = resume_sync(turn, {"c0": Approve()})
+    assert (again.results[0].value, ran) == ("a", ["a"])
+    with pytest.raises(UsageError, match="decided already"):
+        resume_sync(turn, {"c0": Approve()})
+    with pytest.raises(UsageError, match="takes a Turn"):
+        resume_sync("turn", {"c0": Approve()})

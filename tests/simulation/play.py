@@ -92,7 +92,8 @@ async def play_in_runtime(records, *, in_a_row=False, closes_after=None):
 
             for some in [records] if in_a_row else [[record] for record in records]:
                 group.start_soon(play, *some)
-            with anyio.move_on_after(closes_after):
+            # Not before every turn is opened: a closed runtime opens none.
+            with anyio.move_on_after(None if closes_after is None else max(closes_after, TICK)):
                 await done.wait()
             for record in records:
                 if closes_after is not None and not record.done:
