@@ -6,8 +6,9 @@ import gc
 import anyio
 import pytest
 
-from everycall import Limits, Retry, ToolRegistry, ToolRuntime, TransientToolError, run_tool_calls, runtime
-from everycall.ports import Raised
+from everycall import Limits, Retry, ToolRegistry, ToolRuntime, TransientToolError, open_turn, run_tool_calls, runtime
+from everycall.executors import thread
+from everycall.ports import Raised, Returned
 from tests.messages import call, message, numbered
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # hostile tools leave scopes open
@@ -160,3 +161,32 @@ async def test_a_tool_that_leaves_a_scope_open_does_not_stay_in_memory(tools):
         await run_tool_calls(numbered("leaves_a_scope_open", 5), tools)
     await anyio.sleep(0.1)
     assert slots() < before + 10
+
+
+@pytest.mark.parametrize("safe", ["read_only", "idempotent"])
+async def test_a_sync_tool_that_has_returned_a_coroutine_has_run_even_if_the_coroutine_is_never_begun(
+    safe, monkeypatch
+):
+    begun = []
+
+    def start(executor, work, report):
+        work.enter()
+        end = Returned(work.invoke())
+        executor._post(lambda: (report(end), turn._supervisor.stop("cancelled")))  # the button, a moment after
+        return thread._IN_THREAD
+
+    monkeypatch.setattr(thread.ThreadExecutor, "start", start)
+    tools = ToolRegistry()
+
+    def in_two_parts():
+        async def second():
+            begun.append(True)
+
+        return second()
+
+    tools.add(in_two_parts, name="in_two_parts", **{safe: True})
+    turn = open_turn(message("in_two_parts"), tools)
+    await turn.run()
+    assert begun == []
+    assert (turn.results[0].code, turn.results[0].attempts) == ("cancelled", 1)
+    assert turn.results[0].effect == ("none" if safe == "read_only" else "unknown")

@@ -23,7 +23,7 @@ from everycall.core.events import LoopBlocked, ProgressReported, ValueCoerced
 from everycall.core.outcomes import Code
 from everycall.core.redaction import Redactor
 from everycall.core.text import one_line
-from everycall.ports import AttemptEnd, Executor, Raised, Request, Returned, Running
+from everycall.ports import AttemptEnd, Executor, NotEntered, Raised, Request, Returned, Running
 from everycall.registry.arguments import ArgumentsRefused, canonical, read_arguments
 from everycall.registry.context import MAX_PROGRESS_MESSAGE, ToolContext
 from everycall.registry.middleware import Middleware, MiddlewareCall
@@ -218,8 +218,16 @@ class Attempt:
             self.ended = True
             self._supervisor.attempt_ended(self, Raised(TimeoutError("a coroutine was returned after the deadline")))
             return
+
+        def ended(end: AttemptEnd) -> None:
+            if type(end) is NotEntered:  # stopped before the second part began; the first part has run
+                if isinstance(value, CoroutineType):
+                    value.close()
+                end = Raised(TimeoutError("a coroutine was returned when the call was stopped"))
+            self.report(end)
+
         self.holds_thread = False
-        self.running = self._supervisor.resources.backend.start(Inner(self, lambda: value, self.slot.text), self.report)
+        self.running = self._supervisor.resources.backend.start(Inner(self, lambda: value, self.slot.text), ended)
 
     # --- what a tool and a middleware see ---
 
