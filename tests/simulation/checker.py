@@ -246,10 +246,12 @@ def back_off_is_kept(record):
 def silence_is_told_from_progress(record):
     """An attempt is stopped for its silence when it has been silent so long, and not before."""
     reported = {}
+    # Who is abandoned was stopped a grace ago, and may have reported since.
+    abandoned = {event.position for event in record.events if type(event) is CallAbandoned}
     for event in record.events:
         if type(event) is ProgressReported:
             reported[event.position] = event.at
-        elif type(event) is AttemptFailed and event.code == "idle":
+        elif type(event) is AttemptFailed and event.code == "idle" and event.position not in abandoned:
             silent_since = reported.get(event.position, event.at - IDLE)
             if event.at < silent_since + IDLE - 0.01:
                 yield "stopped for its silence soon after it had reported"
