@@ -230,7 +230,8 @@ def _started(event, _record, world):
 def _settled(event, record, world):
     """Nobody is turned away while a place is free."""
     one = record.calls[event.position]
-    other_gates = world.runtime_concurrency is not None or one.policy or BEHAVIOURS[one.kind].in_thread
+    in_thread = any(BEHAVIOURS[other.kind].in_thread for other in record.calls)  # it holds a place before it is entered
+    other_gates = world.runtime_concurrency is not None or one.policy or in_thread
     if event.code != "queue_timeout" or other_gates or record.wrapped or one.sent == "echo":
         return
     if record.limit is None or record.alive < record.limit:
