@@ -81,6 +81,13 @@ def no_op(calls: int) -> Question:
     )
 
 
+def yielding(calls: int) -> Question:
+    """Return the question of what *calls* calls cost that wait once, for nothing."""
+    return Question(
+        name=f"waits once, {_calls(calls)}", measure="cpu", tool="yielding", calls=calls, unit="us CPU/call"
+    )
+
+
 def sleeping(calls: int) -> Question:
     """Return the question of how long a turn of *calls* sleeping async tools takes."""
     return Question(
@@ -128,9 +135,10 @@ def questions(*, sizes: Sequence[int], quick: bool) -> list[Question]:
         sizes: the numbers of calls of the no-op turns.
         quick: ask for small turns only; those figures show that the benchmark runs, and nothing else.
     """
-    asleep, blocked, held = ((50,), (10,), 50) if quick else ((1000, 5000), (100,), 1000)
+    waiting, asleep, blocked, held = ((1,), (50,), (10,), 50) if quick else ((1, 100), (1000, 5000), (100,), 1000)
     return [
         *[no_op(calls) for calls in sizes],
+        *[yielding(calls) for calls in waiting],
         *[sleeping(calls) for calls in asleep],
         *[blocking(calls) for calls in blocked],
         memory(held),

@@ -23,6 +23,12 @@ async def no_op(number: int, text: str) -> str:  # noqa: ARG001
     return text
 
 
+async def yielding(number: int, text: str) -> str:  # noqa: ARG001
+    """Return *text* after the shortest wait there is."""
+    await asyncio.sleep(0)
+    return text
+
+
 async def sleeping(number: int, text: str) -> str:  # noqa: ARG001
     """Return *text* after a while."""
     await asyncio.sleep(IDEAL)
@@ -35,7 +41,7 @@ def blocking(number: int, text: str) -> str:  # noqa: ARG001
     return text
 
 
-TOOLS: Mapping[str, Tool] = {"no_op": no_op, "sleeping": sleeping, "blocking": blocking}
+TOOLS: Mapping[str, Tool] = {"no_op": no_op, "yielding": yielding, "sleeping": sleeping, "blocking": blocking}
 
 
 def message(tool: str, calls: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from everycall.opening import DEFAULT_LIMITS, plan_turn, require_limits, require
 from everycall.ports import Dialect, Observer
 from everycall.registry import ToolRegistry
 from everycall.registry.context import Deps
-from everycall.runtime import hidden_resources, refuse_runtime_limits, surroundings
+from everycall.runtime import hidden_resources, hidden_surroundings, refuse_runtime_limits, surroundings
 from everycall.turn.consent import Approver
 from everycall.turn.turn import Turn
 
@@ -81,8 +81,9 @@ def open_turn(
     Keep the turn to stop it (`turn.cancel()`), to follow it (`turn.settled()`), or to have its results after a
     cancellation from outside. The arguments and errors are those of `run_tool_calls`.
     """
-    checked = require_limits(limits)
-    if checked is not DEFAULT_LIMITS:
+    checked = DEFAULT_LIMITS
+    if limits is not None:
+        checked = require_limits(limits)
         refuse_runtime_limits(checked)
     told = require_observers(observers) if observers != () else ()
     plan = plan_turn(
@@ -96,7 +97,7 @@ def open_turn(
         limits=checked,
         approve=approve,
     )
-    return Turn(plan, lambda: surroundings(hidden_resources(), told))
+    return Turn(plan, lambda: surroundings(hidden_resources(), told)) if told else Turn(plan, hidden_surroundings)
 
 
 async def resume(turn: Turn, decisions: Mapping[str, Decision]) -> Turn:

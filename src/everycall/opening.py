@@ -7,11 +7,12 @@ from typing import Any
 
 from everycall.core.errors import UsageError
 from everycall.core.ids import assign_ids
+from everycall.core.making import new_tuple
 from everycall.core.policy import Limits, require_seconds
 from everycall.dialects import detect, dialect_of
 from everycall.ports import Dialect, Observer
 from everycall.registry import ToolRegistry
-from everycall.turn.arrangement import schedule_of
+from everycall.turn.arrangement import is_plain, schedule_of
 from everycall.turn.plan import plan
 from everycall.turn.slot import TurnOptions
 from everycall.turn.turn import TurnPlan
@@ -41,13 +42,16 @@ def plan_turn(
         _require_text("key", key)
     if finish_reason is not None:
         _require_text("finish_reason", finish_reason)
-    require_registry(registry)
+    if turn_timeout is not None:
+        turn_timeout = require_seconds("turn_timeout", turn_timeout)
+    if type(registry) is not ToolRegistry:
+        require_registry(registry)
     if registry.deps is not None and not isinstance(deps, registry.deps):
         raise UsageError(_other_deps(registry.deps, deps))
-    chosen = chosen_dialect(dialect) or detect(message)
+    chosen = detect(message) if dialect is None else chosen_dialect(dialect)
     parsed = chosen.parse(message, finish_reason=finish_reason)
     calls = assign_ids(parsed.calls, chosen.id_rule, key)
-    approver = require_approver(approve)
+    approver = None if approve is None else require_approver(approve)
     plans = plan(
         calls,
         registry.tools,
@@ -56,23 +60,21 @@ def plan_turn(
         approver=approver is not None,
         close_names=registry.close_names,
     )
-    return TurnPlan(
-        chosen,
-        parsed if calls is parsed.calls else replace(parsed, calls=calls),
-        plans,
-        TurnOptions(key, deps, require_seconds("turn_timeout", turn_timeout), limits, approver, registry.redactor),
-        registry.explain,
-        schedule_of(plans),
-    )
+    plain = is_plain(plans)
+    if calls is not parsed.calls:
+        parsed = replace(parsed, calls=calls)
+    options = new_tuple(TurnOptions, (key, deps, turn_timeout, limits, approver, registry.redactor))
+    schedule = None if plain else schedule_of(plans)
+    return new_tuple(TurnPlan, (chosen, parsed, plans, options, registry.explain, schedule, plain))
 
 
-def chosen_dialect(dialect: object) -> Dialect | None:
-    """Return the dialect that the caller named or passed; None to detect it.
+def chosen_dialect(dialect: object) -> Dialect:
+    """Return the dialect that the caller named or passed.
 
     Raises:
         UsageError: there is no such dialect, or the object lacks a part.
     """
-    return None if dialect is None else dialect_of(dialect, "name", "id_rule", "parse", "render")
+    return dialect_of(dialect, "name", "id_rule", "parse", "render")  # type: ignore[no-any-return]
 
 
 def require_registry(registry: object) -> None:

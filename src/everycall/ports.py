@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from everycall.core.calls import ParsedMessage, ToolDefinition
 from everycall.core.events import Event
 from everycall.core.ids import IdRule
+from everycall.core.making import unlocked
 from everycall.core.outcomes import ToolResult
 
 if TYPE_CHECKING:  # a turn never needs these, and making their classes takes as long as a hundred turns
@@ -31,6 +32,19 @@ class Rendered:
     assistant_message: object
     messages: list[object]
     replaced: tuple[int, ...] = ()
+
+
+_UnlockedRendered = unlocked(Rendered)
+
+
+def new_rendered(assistant_message: object, messages: list[object], replaced: tuple[int, ...]) -> Rendered:
+    """Return the two sides of an exchange; see `Rendered`."""
+    made = _UnlockedRendered()
+    made.assistant_message = assistant_message
+    made.messages = messages
+    made.replaced = replaced
+    made.__class__ = Rendered
+    return made  # type: ignore[no-any-return]
 
 
 class Dialect(Protocol):
@@ -259,8 +273,8 @@ class Signal(Protocol):
         """Let the waiting side go on. Setting it again does nothing."""
         ...
 
-    async def wait(self) -> None:
-        """Wait until it is set; a checkpoint in any case."""
+    async def wait(self, until: float) -> None:
+        """Wait until it is set, or until that moment of the loop's clock; infinite for no bound."""
         ...
 
 
@@ -277,6 +291,30 @@ class Backend(Executor, Protocol):
 
     def post(self, callback: Callable[[], object]) -> bool:
         """Run *callback* on the loop, from any thread. Returns False if the loop is closed."""
+        ...
+
+    def start_at_once(self, work: Work, report: Callable[[AttemptEnd], None]) -> Running:
+        """Start one attempt as `start` does, but make its first step now, as a rule; only if `steps_at_once`.
+
+        So *report* may be called before this returns: code that never waits is over by then. Not to be used in the
+        midst of another attempt's step, whose stack would grow.
+        """
+        ...
+
+    def steps_at_once(self) -> bool:
+        """Return whether `start_at_once` can make a first step now: the loop allows it, and nobody is cancelled."""
+        ...
+
+    def is_cancelled(self) -> bool:
+        """Return whether the code that asks is cancelled, and will hear of it where it waits next."""
+        ...
+
+    def holds_up(self, now: float) -> bool:
+        """Return whether a turn that has not waited shall let the loop pass, because others wait for it by now.
+
+        Args:
+            now: on the loop's clock. If this returns True, the caller lets it pass.
+        """
         ...
 
     def signal(self) -> Signal:

@@ -112,7 +112,7 @@ class ToolRuntime(Generic[Deps_contra]):
     ) -> None:
         require_registry(registry)
         self._registry = registry
-        self._dialect = chosen_dialect(dialect)
+        self._dialect = None if dialect is None else chosen_dialect(dialect)
         self._deps = deps
         self._limits = require_limits(limits)
         self._approve = require_approver(approve)
@@ -262,16 +262,22 @@ def new_resources(limits: Limits, workers: Workers) -> Resources:
     return Resources(backend, executors, limits)
 
 
-_hidden: "weakref.WeakKeyDictionary[object, Resources]" = weakref.WeakKeyDictionary()
+_hidden: "weakref.WeakKeyDictionary[object, Surroundings]" = weakref.WeakKeyDictionary()
+
+
+def hidden_surroundings() -> Surroundings:
+    """Return where a turn runs that was started without a ToolRuntime, and without observers."""
+    loop = running_loop()
+    found = _hidden.get(loop)
+    if found is None:
+        resources = new_resources(DEFAULT_LIMITS, SHARED_WORKERS)
+        found = _hidden[loop] = Surroundings(resources, (_log,), routine=False)
+    return found if not _LOGGER.isEnabledFor(logging.DEBUG) else found._replace(routine=True)
 
 
 def hidden_resources() -> Resources:
     """Return what the turns of this loop share that were started without a ToolRuntime."""
-    loop = running_loop()
-    resources = _hidden.get(loop)
-    if resources is None:
-        resources = _hidden[loop] = new_resources(DEFAULT_LIMITS, SHARED_WORKERS)
-    return resources
+    return hidden_surroundings().resources
 
 
 def surroundings(resources: Resources, observers: tuple[Observer, ...]) -> Surroundings:

@@ -2,9 +2,12 @@
 
 import base64
 import copy
+import dataclasses
 import json
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from everycall.core.content import File, Image, Text
 from everycall.dialects import DIALECT_NAMES, dialect_named
@@ -434,3 +437,12 @@ def test_a_wrong_number_of_results_is_an_error_of_ours():
         parsed = read(name, message(name))
         with pytest.raises(ValueError, match="zip"):
             dialect_named(name).render(parsed, [success(parsed.calls[0])])
+
+
+@pytest.mark.parametrize("name", DIALECT_NAMES)
+@given(word=st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,63}", fullmatch=True))
+@example(word="null")
+@example(word="a" * 64)
+def test_a_rule_that_takes_words_at_a_glance_takes_those_that_its_pattern_takes(name, word):
+    rule = dialect_named(name).id_rule
+    assert rule.accepts(word) == dataclasses.replace(rule, takes_words=False).accepts(word)

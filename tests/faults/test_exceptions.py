@@ -143,13 +143,13 @@ async def test_a_fault_of_ours_in_the_seal_is_that_calls_internal_error(monkeypa
     real = collector.encode_value
 
     def broken(one, *arguments, **options):
-        if one == "bomb":
+        if one == ["bomb"]:
             raise RuntimeError("a fault of ours")
         return real(one, *arguments, **options)
 
     monkeypatch.setattr(collector, "encode_value", broken)
     tools = ToolRegistry()
-    tools.add(lambda: "bomb", name="bomb", executor="task")
+    tools.add(lambda: ["bomb"], name="bomb", executor="task")
     tools.add(lambda: "fine", name="fine", executor="task")
     turn = await run_tool_calls(message("bomb", "fine"), tools)
     assert [(one.code, one.effect) for one in turn.results] == [("internal_error", "done"), ("ok", "done")]

@@ -20,15 +20,15 @@ MUTANTS = (
     ),
     Mutant(
         "a repeated call gets no result",
-        "turn.collector:Collector.seal",
+        "turn.collector:Collector._write",
         "self._echoes.get(position, ())",
         "()",
     ),
     Mutant(
         "the value is sent as long as it is",
         "turn.collector:_encoded",
-        "encode_value(outcome.value, max_bytes",
-        "encode_value(outcome.value, max_bytes * 1000",
+        "encode_value(value, max_bytes",
+        "encode_value(value, max_bytes * 1000",
     ),
     Mutant(
         "an explanation that fails leaves the turn",
@@ -42,24 +42,49 @@ MUTANTS = (
         "except BaseException as error:",
         "except Exception as error:",
     ),
+    # --- calls that are begun at once ---
+    Mutant(
+        "calls that are begun at once share one context",
+        "turn.straight:FirstTry.__init__",
+        "self.context = contextvars.copy_context()",
+        "self.context = way._context",
+    ),
+    Mutant(
+        "a call that is begun at once has no deadline when it waits",
+        "turn.supervise:Supervisor.adopt",
+        "self.deadlines.start_clock(attempt, started)",
+        "pass",
+    ),
+    Mutant(
+        "a call that is begun at once, and waits, is not counted as an attempt",
+        "turn.supervise:Supervisor.adopt",
+        "slot.attempts = 1",
+        "slot.attempts = 0",
+    ),
+    Mutant(
+        "a call that is begun at once has nothing around it to be cancelled by when it waits",
+        "turn.stop.scopes:Scopes.enter_around",
+        "if innermost is None:",
+        "if innermost is None:\n        return\n    if False:",
+    ),
     # --- what a tool raises ---
     Mutant(
         "only an Exception counts as what a tool raised",
-        "turn.stop.root:RootTask._attempt",
+        "turn.stop.root:RootTask.body",
         "except BaseException as error:",
         "except Exception as error:",
     ),
     Mutant(
         "a scope that a tool left open ends its report",
-        "turn.stop.root:RootTask.body",
+        "turn.stop.root:RootTask.leaves_open",
         "except BaseException as error:",
         "except ZeroDivisionError as error:",
     ),
     Mutant(
         "a fault of the tool's exception reaches its siblings' context",
-        "turn.attempts:Attempt.__init__",
-        "supervisor.host_context.copy()",
-        "supervisor.host_context",
+        "turn.supervise:Supervisor._start",
+        "self.host_context.copy()",
+        "self.host_context",
     ),
     # --- cancelling from outside ---
     Mutant(
@@ -83,8 +108,8 @@ MUTANTS = (
     Mutant(
         "a turn that was cancelled before it ran begins",
         "turn.supervise:Supervisor.run",
-        "await anyio.lowlevel.checkpoint_if_cancelled()",
-        "pass",
+        "if self.resources.backend.is_cancelled():",
+        "if False:",
     ),
     Mutant(
         "the button pressed before the turn ran is forgotten",
@@ -95,7 +120,7 @@ MUTANTS = (
     Mutant(
         "the button does nothing",
         "turn.turn:Turn.cancel",
-        "if self._supervisor is not None and self._post is not None:",
+        "if self._driver is not None and self._post is not None:",
         "if False:",
     ),
     Mutant(
@@ -125,7 +150,7 @@ MUTANTS = (
     ),
     Mutant(
         "the turn's own time is not kept",
-        "turn.supervise:Supervisor._begin",
+        "turn.supervise:Supervisor.start_clock",
         'self._timers.at(self.deadlines.turn, self.stop, "turn")',
         "pass",
     ),

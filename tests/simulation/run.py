@@ -15,7 +15,7 @@ from tests.simulation.checker import violations, violations_at_the_end
 from tests.simulation.leaks import play_and_weigh
 from tests.simulation.loops import run_seeded
 from tests.simulation.play import TICK, play_alone, play_in_runtime
-from tests.simulation.script import HOMES, World, draw, draw_world
+from tests.simulation.script import HOMES, World, draw, draw_world, make_plain
 from tests.simulation.threads import simulated_threads
 
 TURNS_PER_LOOP = 50
@@ -117,6 +117,8 @@ async def _play_some(rng, backend, number, world_of_the_loop):
     if home == "alone":
         world = world_of_the_loop
         record = draw(rng, backend, f"t{number}", world)
+        if rng.random() < 0.6:
+            make_plain(rng, backend, record)
         world.never_unwound += _never_unwound([record])
         await play_alone(record)
         return [record]

@@ -199,3 +199,13 @@ def _draw_call(rng, backend, record, position):
     if record.wrapped and rng.random() < 0.5:
         one.around = rng.choice(list(AROUND))
     return one
+
+
+def make_plain(rng, backend, record):
+    """Leave nothing that a call would have to wait for, and nobody to tell: the engine begins such calls at once."""
+    kinds = [kind for kind, row in BEHAVIOURS.items() if row.fits(backend) and not row.in_thread]
+    record.onlooker, record.limit, record.wrapped, record.cut_off = "nobody", None, False, False
+    for one in record.calls:
+        if BEHAVIOURS[one.kind].in_thread:
+            one.kind = rng.choice(kinds)
+        one.sent, one.policy, one.around = "well", "", ""

@@ -108,6 +108,14 @@ def tools():
         return object()
 
     @registry.tool
+    async def fails(n: int = 0) -> None:
+        raise ValueError(n)
+
+    @registry.tool
+    async def returns(n: int = 0) -> int:
+        return n
+
+    @registry.tool
     async def swallows(n: int = 0) -> int:
         try:
             await anyio.sleep(60)
@@ -128,10 +136,19 @@ def tools():
     return registry
 
 
-@pytest.mark.parametrize("name", ["waits", "gives_what_cannot_be_sent", "swallows", "fails_when_stopped"])
+@pytest.mark.parametrize(
+    "name", ["waits", "returns", "fails", "gives_what_cannot_be_sent", "swallows", "fails_when_stopped"]
+)
 async def test_a_turn_leaves_no_cycle_whatever_its_tool_did(tools, name):
     async def play():
         await run_tool_calls(message(call(name, {"n": 1})), tools)
+
+    assert await garbage_of(play) == set()
+
+
+async def test_a_turn_of_calls_that_return_fail_and_wait_leaves_no_cycle(tools):
+    async def play():
+        await run_tool_calls(message("returns", "fails", "waits", "returns"), tools, turn_timeout=10)
 
     assert await garbage_of(play) == set()
 
@@ -172,7 +189,7 @@ async def test_a_sync_tool_that_has_returned_a_coroutine_has_run_even_if_the_cor
     def start(executor, work, report):
         work.enter()
         end = Returned(work.invoke())
-        executor._post(lambda: (report(end), turn._supervisor.stop("cancelled")))  # the button, a moment after
+        executor._post(lambda: (report(end), turn._driver.stop("cancelled")))  # the button, a moment after
         return thread._IN_THREAD
 
     monkeypatch.setattr(thread.ThreadExecutor, "start", start)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from everycall.core.making import unlocked
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCall:
@@ -29,6 +31,23 @@ class ToolCall:
     may_stay_open: bool = False
 
 
+_UnlockedCall = unlocked(ToolCall)
+
+
+def new_call(position: int, sent_id: str, name: str, arguments: str) -> ToolCall:
+    """Return a call as most are: of the kind `function`, readable, with an id and with arguments as text."""
+    made = _UnlockedCall()
+    made.position = position
+    made.sent_id = made.call_id = sent_id
+    made.name = name
+    made.arguments = arguments
+    made.kind = "function"
+    made.defect = None
+    made.may_stay_open = False
+    made.__class__ = ToolCall
+    return made  # type: ignore[no-any-return]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedMessage:
     """What a dialect read from one assistant message or one whole response. Pure data.
@@ -44,6 +63,20 @@ class ParsedMessage:
     calls: tuple[ToolCall, ...]
     finish: str | None = None
     cut_off: bool = False
+
+
+_UnlockedMessage = unlocked(ParsedMessage)
+
+
+def new_parsed_message(source: object, calls: tuple[ToolCall, ...], finish: str | None, cut_off: bool) -> ParsedMessage:
+    """Return a message as read; see `ParsedMessage`."""
+    made = _UnlockedMessage()
+    made.source = source
+    made.calls = calls
+    made.finish = finish
+    made.cut_off = cut_off
+    made.__class__ = ParsedMessage
+    return made  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

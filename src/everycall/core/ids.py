@@ -31,15 +31,26 @@ class IdRule:
         prefix: what minted ids begin with.
         length: characters after the prefix.
         positional: the provider pairs by order and may have no ids at all: a missing id stays missing.
+        takes_words: *pattern* matches every word of up to 64 ASCII letters, digits and `_` that does not begin with a
+            digit, other than `null`. Most ids are such words, and it is quickly told.
     """
 
     pattern: Pattern[str]
     prefix: str = "call_"
     length: int = 24
     positional: bool = False
+    takes_words: bool = False
 
     def accepts(self, call_id: str) -> bool:
         """Whether the provider takes *call_id* as it is."""
+        if (
+            self.takes_words
+            and call_id.isascii()
+            and call_id.isidentifier()
+            and len(call_id) <= 64
+            and call_id != "null"
+        ):
+            return True
         if len(call_id) > MAX_ID_BYTES or self.pattern.fullmatch(call_id) is None:
             return False
         if call_id.isascii():
@@ -84,12 +95,15 @@ def assign_ids(calls: tuple[ToolCall, ...], rule: IdRule, key: str | None = None
         the id as sent. Where the provider pairs by order (*rule.positional*) a missing id becomes a minted one too:
         it names the call here, and the dialect leaves it out of the exchange.
     """
-    wanted = [call.sent_id for call in calls]
-    if len(set(wanted)) == len(wanted) and all(sent and rule.accepts(sent) for sent in wanted):
-        if [call.call_id for call in calls] == wanted:
-            return calls  # the common case: nothing to change
-        return tuple([replace(call, call_id=call.sent_id or "") for call in calls])
-    taken = {sent for sent in wanted if sent}
+    taken: set[str] = set()
+    for call in calls:
+        sent = call.sent_id
+        if not sent or sent in taken or call.call_id != sent or not rule.accepts(sent):
+            break
+        taken.add(sent)
+    else:
+        return calls  # the common case: nothing to change
+    taken = {call.sent_id for call in calls if call.sent_id}
     kept: set[str] = set()
     assigned = []
     for call in calls:

@@ -10,6 +10,7 @@ from typing import Literal
 
 from everycall.core.content import Content
 from everycall.core.errors import Effect
+from everycall.core.making import unlocked
 
 Status = Literal["success", "error", "timeout", "rejected", "interrupted"]
 Code = Literal[
@@ -119,6 +120,39 @@ class ToolResult:
     def ok(self) -> bool:
         """Whether the call succeeded."""
         return self.status == "success"
+
+
+_Unlocked = unlocked(ToolResult)
+
+
+def success(
+    call_id: str,
+    tool_name: str,
+    content: Content,
+    value: object,
+    *,
+    attempts: int,
+    queued: float,
+    duration: float,
+    late: bool,
+) -> ToolResult:
+    """Return the result of a call that succeeded; see `ToolResult`."""
+    made = _Unlocked()
+    made.call_id = call_id
+    made.tool_name = tool_name
+    made.status = "success"
+    made.code = "ok"
+    made.effect = "done"
+    made.content = content
+    made.value = value
+    made.error = None
+    made.attempts = attempts
+    made.queued = queued
+    made.duration = duration
+    made.late = late
+    made.retryable = False
+    made.__class__ = ToolResult
+    return made  # type: ignore[no-any-return]
 
 
 MIN_ENVELOPE = 512

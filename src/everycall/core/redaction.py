@@ -78,12 +78,16 @@ class Redactor:
     Args:
         redaction: what to hide; None for nothing.
         environ: the environment variables; read when they are first needed.
+
+    Attributes:
+        hides_results: whether results must be looked at: the program has registered secrets.
     """
 
-    __slots__ = ("_environ", "_forms", "_known", "_redaction", "_registered")
+    __slots__ = ("_environ", "_forms", "_known", "_redaction", "_registered", "hides_results")
 
     def __init__(self, redaction: Redaction | None, environ: Mapping[str, str], known: tuple[str, ...] = ()) -> None:
         self._redaction = redaction
+        self.hides_results = redaction is not None and bool(redaction.secrets)
         self._environ = environ
         self._known = known
         self._forms: tuple[str, ...] | None = None
@@ -91,11 +95,6 @@ class Redactor:
 
     def __repr__(self) -> str:
         return f"<Redactor {self._redaction}>"
-
-    @property
-    def hides_results(self) -> bool:
-        """Whether results must be looked at: the program has registered secrets."""
-        return self._redaction is not None and bool(self._redaction.secrets)
 
     def knowing(self, secrets: Iterable[str]) -> "Redactor":
         """Return a redactor that hides *secrets* too: those of one call."""

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any, cast
 
 from everycall.core.errors import MessageError, UsageError
-from everycall.dialects.detection import recognise, why_unknown
+from everycall.dialects.detection import is_common, recognise, why_unknown
 from everycall.ports import Dialect
 
 _MODULES = {
@@ -64,7 +64,7 @@ def detect(message: object) -> Dialect:
     Raises:
         MessageError: it is no such thing, or in no dialect known here.
     """
-    name = recognise(message)
+    name = "openai-chat" if is_common(message) else recognise(message)
     if name is None:
         raise MessageError(why_unknown(message))
     return _load(name)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from everycall.core.calls import ParsedMessage, ToolCall
+from everycall.core.calls import ParsedMessage, ToolCall, new_call
 from everycall.core.errors import MessageError
 from everycall.dialects.detection import why_unknown
 from everycall.dialects.reading import (
@@ -88,16 +88,20 @@ def read_calls(message: object) -> tuple[ToolCall, ...]:
     Raises:
         MessageError: `tool_calls` is something other than a list.
     """
-    return tuple([_read_entry(position, entry) for position, entry in enumerate(call_entries(message))])
+    entries = message.get("tool_calls") if type(message) is dict else None
+    if type(entries) is not list:
+        entries = call_entries(message)
+    if len(entries) == 1:  # as most turns are
+        return (_read_entry(0, entries[0]),)
+    return tuple([_read_entry(position, entry) for position, entry in enumerate(entries)])
 
 
 def _read_entry(position: int, entry: Any) -> ToolCall:
+    if type(entry) is dict and type(function := entry.get("function")) is dict:  # the common case, with no call
+        sent_id, name, arguments = entry.get("id"), function.get("name"), function.get("arguments")
+        if type(sent_id) is str and type(name) is str and name and type(arguments) is str:
+            return new_call(position, sent_id, name, arguments)
     function, sent_id = read(entry, "function"), read(entry, "id")
-    if isinstance(function, dict):  # the common case, at the speed of a dict
-        name, arguments = function.get("name"), function.get("arguments")
-        if isinstance(sent_id, str) and isinstance(name, str) and name and isinstance(arguments, str):
-            return ToolCall(position=position, sent_id=sent_id, name=name, arguments=arguments, call_id=sent_id)
-        return read_call(position, sent_id=sent_id, name=name, arguments=arguments)
     if has_fields(function):
         name, arguments = read(function, "name"), read(function, "arguments")
         return read_call(position, sent_id=sent_id, name=name, arguments=arguments)
@@ -117,7 +121,10 @@ def assistant_message(parsed: ParsedMessage, *, keep_missing_ids: bool = False, 
         text_arguments: arguments are JSON text; else objects. It matters only for what stands for an unreadable entry.
     """
     source = without_empty_keys(parsed.source)
-    if all(call.call_id == call.sent_id and call.defect is None for call in parsed.calls):
+    for call in parsed.calls:
+        if call.call_id != call.sent_id or call.defect is not None:
+            break
+    else:
         return source
     if any(call.defect is not None for call in parsed.calls):
         source = plain(source)  # an SDK's message does not hold the dicts that stand for unreadable entries
@@ -155,7 +162,10 @@ def without_empty_keys(message: Any) -> Any:
     """Return a dict without the keys that say nothing, `content` excepted; anything else as it is."""
     if not isinstance(message, dict):
         return message
-    if all(value or key == "content" for key, value in message.items()):
+    for key, value in message.items():
+        if not value and key != "content":
+            break
+    else:
         return message
     idle = [key for key, value in message.items() if value in SAYS_NOTHING and key != "content"]
     return {key: value for key, value in message.items() if key not in idle} if idle else message

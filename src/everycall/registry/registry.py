@@ -104,7 +104,7 @@ class ToolRegistry(Generic[Deps_contra]):
         self.explain = explain
         self._lock = threading.Lock()
         self._tools: dict[str, Tool] = {}
-        self._handed_out = False
+        self._view: Mapping[str, Tool] | None = None  # of `_tools`, if it was handed out
 
     @overload
     def tool(self, function: Function, /) -> Function: ...
@@ -138,9 +138,8 @@ class ToolRegistry(Generic[Deps_contra]):
         with self._lock:
             if tool.name in self._tools:
                 raise UsageError(f"There is a tool {tool.name!r} already: pass another name, name=...")
-            if self._handed_out:  # a turn may be reading it: from now on there is another one
-                self._tools = dict(self._tools)
-                self._handed_out = False
+            if self._view is not None:  # a turn may be reading it: from now on there is another one
+                self._tools, self._view = dict(self._tools), None
             self._tools[tool.name] = tool
         return tool
 
@@ -242,9 +241,11 @@ class ToolRegistry(Generic[Deps_contra]):
     @property
     def tools(self) -> Mapping[str, Tool]:
         """The tools by name, as they are now: registering another one later does not change this mapping."""
-        with self._lock:
-            self._handed_out = True
-            return MappingProxyType(self._tools)
+        view = self._view
+        if view is None:
+            with self._lock:
+                view = self._view = MappingProxyType(self._tools)
+        return view
 
     def definitions(self, dialect: str | Dialect) -> list[dict[str, object]]:
         """Return what belongs in the request's `tools=`.

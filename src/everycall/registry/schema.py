@@ -20,6 +20,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import from_json, to_json
 
 from everycall.core.errors import UsageError
+from everycall.core.making import new_tuple
 from everycall.core.text import type_name
 from everycall.registry.arguments import ArgumentsRefused
 from everycall.registry.binding import Binder, Bound
@@ -82,7 +83,7 @@ class _TypedBinder:
         if self.reserved and not self.reserved.isdisjoint(values):
             raise refusal_at([((min(self.reserved.intersection(values)),), "is not a parameter of this tool")], 1)
         if not self.positional:
-            return Bound((), values, coerced)
+            return new_tuple(Bound, ((), values, coerced))
         args = tuple([values.pop(name) for name in self.positional])
         return Bound(args, values, coerced)
 

@@ -47,6 +47,7 @@ class Tool:
         redactor: hides secrets in the texts of its errors.
         secret_names: the properties of its arguments that are declared secret; see `registry.secrets`.
         schema_is_data: its parameters were given as a JSON Schema.
+        plain: its attempts run on the event loop, and nothing has to be asked before one starts.
     """
 
     name: str
@@ -76,6 +77,11 @@ class Tool:
     redactor: Redactor = NOTHING_HIDDEN
     secret_names: frozenset[str] = frozenset()
     schema_is_data: bool = False
+    plain: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        alone = self.max_concurrency is None and self.rate is None and self.touches is None and not self.needs_approval
+        object.__setattr__(self, "plain", alone and self.executor == "task" and not self.middleware)
 
     @property
     def wants_context(self) -> bool:

@@ -6,6 +6,16 @@ from everycall.turn.plan import Echo, Plan, Planned, Rejected
 from everycall.turn.schedule import Schedule, ScheduledCall, schedule
 
 
+def is_plain(plans: Sequence[Plan]) -> bool:
+    """Return whether every call may start at once, and there is nothing to tell of any."""
+    for one in plans:
+        if type(one) is not Planned or not one.tool.plain or one.call.call_id != one.call.sent_id:
+            return False
+        if one.notes or one.bound.coerced:
+            return False
+    return True
+
+
 def schedule_of(plans: Sequence[Plan]) -> Schedule | None:
     """Return which call of a turn waits for which; None if no tool says what it touches."""
     for one in plans:

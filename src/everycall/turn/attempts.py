@@ -28,7 +28,7 @@ from everycall.registry.arguments import ArgumentsRefused, canonical, read_argum
 from everycall.registry.context import MAX_PROGRESS_MESSAGE, ToolContext
 from everycall.registry.middleware import Middleware, MiddlewareCall
 from everycall.registry.secrets import secrets_of, with_secrets
-from everycall.registry.tool import Bound
+from everycall.registry.tool import Bound, Tool
 from everycall.turn.elsewhere import Inner, Parts, request_of
 from everycall.turn.nested import INSIDE
 from everycall.turn.timers import NEVER
@@ -65,13 +65,15 @@ class Attempt:
         "tool_name",
     )
 
-    def __init__(self, supervisor: "Supervisor", slot: "Slot", number: int, bound: Bound) -> None:
+    def __init__(
+        self, supervisor: "Supervisor", slot: "Slot", number: int, bound: Bound, context: contextvars.Context
+    ) -> None:
         self._supervisor = supervisor
         self._bound = bound
         self.slot = slot
         self.number = number
         self.tool_name = slot.tool.name
-        self.context: contextvars.Context = supervisor.host_context.copy()
+        self.context = context
         self.holds_thread = slot.tool.executor == "thread"
         self._off_loop = slot.tool.executor != "task"
         self.running: Running | None = None
@@ -94,6 +96,11 @@ class Attempt:
             self._supervisor.deadlines.watch(self)
         else:
             self.running = resources.backend.start(self, self.report)
+
+    def goes_on_as(self, running: Running) -> None:
+        """Take note of what runs it, if it was begun before there was this attempt."""
+        if not self.ended:
+            self.running = running
 
     def remaining(self) -> float | None:
         """Return the seconds until it is asked to stop, never below 0; None for no bound. From any thread."""
@@ -126,7 +133,7 @@ class Attempt:
         if tool.middleware:
             return self._through_middleware()
         value = tool.call(self._bound, None if tool.context_name is None else self._tool_context())
-        return self._last_of(value) if type(value) is AsyncGeneratorType else value
+        return self.last_of(value) if type(value) is AsyncGeneratorType else value
 
     def request(self) -> Request:
         """See `ports.Work.request`."""
@@ -153,8 +160,7 @@ class Attempt:
     @property
     def source(self) -> str | None:
         """See `ports.Work.source`."""
-        code = getattr(inspect.unwrap(self.slot.tool.function), "__code__", None)
-        return code.co_filename if isinstance(code, CodeType) else None
+        return source_of(self.slot.tool)
 
     def blocked(self, file: str, line: int, function: str, *, seconds: float) -> None:
         """See `ports.Work.blocked`."""
@@ -188,10 +194,14 @@ class Attempt:
                 if type(end) is Returned and end.notes:
                     self._tell_notes(end.notes)
         except BaseException as error:  # noqa: BLE001 -- a fault of this library must neither leave the turn waiting nor end the loop
-            self._supervisor.attempt_confused_us(self, error)
+            self.confused(error)
         finally:
             if isinstance(end, Raised):
                 end.error.__traceback__ = None  # a tool that still holds its exception would hold our frames with it
+
+    def confused(self, error: BaseException) -> None:
+        """Contain a fault of this library at the end of this attempt."""
+        self._supervisor.attempt_confused_us(self, error)
 
     def _may_be_cancelled_from_outside(self, end: Raised) -> bool:
         """Return whether *end* will be reported once more, a moment later.
@@ -239,7 +249,7 @@ class Attempt:
             attempt=self.number,
             deps=supervisor.options.deps,
             idempotency_key=lambda: idempotency_key(
-                supervisor.turn_key(), slot.call.position, slot.tool.name, slot.text
+                supervisor.shared.turn_key(), slot.call.position, slot.tool.name, slot.text
             ),
             remaining=self.remaining,
             cancelled=lambda: self.stop_code is not None,
@@ -262,9 +272,9 @@ class Attempt:
 
     def _one_value(self, value: object) -> object:
         """Return what a tool returned; for an async generator, a coroutine that gives its last value."""
-        return self._last_of(value) if type(value) is AsyncGeneratorType else value
+        return self.last_of(value) if type(value) is AsyncGeneratorType else value
 
-    async def _last_of(self, values: AsyncGeneratorType[object, None]) -> object:
+    async def last_of(self, values: AsyncGeneratorType[object, None]) -> object:
         """Report each value as progress; return the last one."""
         last: object = None
         count = 0
@@ -300,7 +310,7 @@ class Attempt:
             tool=tool,
             context=context,
             turn_id=self._supervisor.emit.turn_id,
-            turn_state=self._supervisor.middleware_state(),
+            turn_state=self._supervisor.shared.middleware_state(),
             why_stopped=lambda: self.stop_code,
         )
         return await middleware[0](call, proceed)
@@ -361,6 +371,12 @@ class Attempt:
             case Raised(error):
                 raise error
         raise TimeoutError("the call was stopped before its code was entered")
+
+
+def source_of(tool: Tool) -> str | None:
+    """Return the path of the file in which *tool* is written, if that is known."""
+    code = getattr(inspect.unwrap(tool.function), "__code__", None)
+    return code.co_filename if isinstance(code, CodeType) else None
 
 
 def idempotency_key(turn_key: str, position: int, tool_name: str, arguments: str) -> str:

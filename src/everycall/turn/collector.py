@@ -7,18 +7,19 @@
 4. Nothing that can fail stands between an outcome and its slot. Observers are told afterwards.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from everycall.core.calls import ToolCall
 from everycall.core.content import Content
 from everycall.core.events import CallSettled, ValueCoerced
 from everycall.core.failures import failure_of
-from everycall.core.outcomes import MIN_ENVELOPE, STATUS_OF, ToolResult, error_envelope
+from everycall.core.outcomes import MIN_ENVELOPE, STATUS_OF, ToolResult, error_envelope, success
 from everycall.core.redaction import NOTHING_HIDDEN, Redactor
 from everycall.core.text import without_surrogates
 from everycall.turn.emit import Emitter
-from everycall.turn.encode import JSON_CUT, TEXT_CUT, CannotEncode, encode_value
+from everycall.turn.encode import JSON_CUT, TEXT_CUT, CannotEncode, Encoded, encode_value
 from everycall.turn.hiding import text_size, without_secrets
 from everycall.turn.judge import Outcome
 from everycall.turn.parts import LEFT_OUT
@@ -28,6 +29,8 @@ Explain = Callable[[ToolResult], str]
 
 DEFAULT_RESULT_BYTES = 256 * 1024
 """Bytes of one result that reach the model, where no tool says otherwise (research: bounds, D.2)."""
+
+NO_ECHOES: Mapping[int, list[int]] = MappingProxyType({})
 
 TURN_CUT = {note: f"{note}: the results of the turn are too large together" for note in (TEXT_CUT, JSON_CUT, LEFT_OUT)}
 """What a cut is called that the tool's own bound did not ask for."""
@@ -47,15 +50,28 @@ class Collector:
         results: by position; None while the slot is open.
         order: positions in order of completion.
         open: how many slots are.
+        has_parts: whether any result is more than text.
         on_write: called after each slot is written, if somebody follows; must not fail.
     """
 
-    __slots__ = ("_calls", "_echoes", "_emit", "_explain", "_left", "_share", "on_write", "open", "order", "results")
+    __slots__ = (
+        "_calls",
+        "_echoes",
+        "_emit",
+        "_explain",
+        "_left",
+        "_max_bytes",
+        "has_parts",
+        "on_write",
+        "open",
+        "order",
+        "results",
+    )
 
     def __init__(
         self,
         calls: Sequence[ToolCall],
-        echoes: dict[int, list[int]],
+        echoes: Mapping[int, list[int]],
         emit: Emitter,
         explain: Explain | None,
         *,
@@ -69,8 +85,8 @@ class Collector:
         self.results: list[ToolResult | None] = [None] * len(calls)
         self.order: list[int] = []
         self.open = len(calls)
-        self._left = max_bytes
-        self._share = max(MIN_ENVELOPE, max_bytes // max(1, len(calls)))
+        self.has_parts = False
+        self._max_bytes = self._left = max_bytes
 
     def seal(
         self,
@@ -87,15 +103,18 @@ class Collector:
         Returns:
             What was changed to encode the value; for `announce`.
         """
+        if outcome.code == "ok":
+            return self.seal_value(
+                position,
+                outcome.value,
+                late=outcome.late,
+                max_bytes=max_bytes,
+                attempts=attempts,
+                queued=queued,
+                duration=duration,
+            )
         if self.results[position] is not None:
             return ()
-        notes: tuple[str, ...] = ()
-        content: Content = ""
-        room = self._room(position)
-        if outcome.code == "ok":
-            outcome, content, notes = _encoded(outcome, min(max_bytes, room), self._emit.redactor)
-            if room < max_bytes and TURN_CUT.keys() & set(notes):
-                notes = tuple([TURN_CUT.get(note, note) for note in notes])
         call = self._calls[position]
         result = ToolResult(
             call_id=call.call_id,
@@ -103,8 +122,7 @@ class Collector:
             status=STATUS_OF[outcome.code],
             code=outcome.code,
             effect=outcome.effect,
-            content=content,
-            value=outcome.value,
+            content="",
             error=outcome.error,
             attempts=attempts,
             queued=queued,
@@ -112,13 +130,52 @@ class Collector:
             late=outcome.late,
             retryable=outcome.retryable,
         )
-        if outcome.code != "ok":
-            result = explained(
-                result, outcome.message, self._explain, self._emit.fault, max_bytes=room, redactor=self._emit.redactor
-            )
+        emit, room = self._emit, self._room(position)
+        self._write(
+            position,
+            explained(result, outcome.message, self._explain, emit.fault, max_bytes=room, redactor=emit.redactor),
+        )
+        return ()
+
+    def seal_value(
+        self,
+        position: int,
+        value: object,
+        *,
+        late: bool = False,
+        max_bytes: int,
+        attempts: int,
+        queued: float = 0.0,
+        duration: float,
+    ) -> tuple[str, ...]:
+        """Write the result of a call whose code returned *value*; see `seal`."""
+        if self.results[position] is not None:
+            return ()
+        redactor = self._emit.redactor
+        content: Content
+        notes: tuple[str, ...] = ()
+        if (
+            type(value) is str
+            and len(value) <= MIN_ENVELOPE
+            and len(value) <= max_bytes
+            and value.isascii()
+            and not redactor.hides_results
+        ):
+            content = value  # as `encode_value` has it, without the way there; every result has this much room
+        else:
+            room = self._room(position)
+            encoded = _encoded(value, min(max_bytes, room), redactor)
+            if isinstance(encoded, Outcome):
+                refused = encoded._replace(late=late)
+                return self.seal(position, refused, attempts=attempts, queued=queued, duration=duration)
+            content, notes = encoded
+            if room < max_bytes and TURN_CUT.keys() & set(notes):
+                notes = tuple([TURN_CUT.get(note, note) for note in notes])
+        call = self._calls[position]
+        result = success(
+            call.call_id, call.name, content, value, attempts=attempts, queued=queued, duration=duration, late=late
+        )
         self._write(position, result)
-        for echo in self._echoes.get(position, ()):
-            self._write(echo, replace(result, call_id=self._calls[echo].call_id))
         return notes
 
     def keep(self, position: int, result: ToolResult) -> None:
@@ -132,17 +189,24 @@ class Collector:
         What it leaves is enough for the shares of all calls that are still open, so that the order in which calls end
         can take nothing from any of them but a part of the surplus.
         """
-        places = 1 + len(self._echoes.get(position, ())) if self._echoes else 1
-        return max(self._share, (self._left - self._share * (self.open - places)) // places)
+        share = max(MIN_ENVELOPE, self._max_bytes // len(self._calls))
+        places = 1 + len(self._echoes.get(position, ()))
+        return max(share, (self._left - share * (self.open - places)) // places)
 
     def _write(self, position: int, result: ToolResult) -> None:
-        self.results[position] = result
+        """Fill the slot of a call, and those of its echoes."""
         content = result.content
-        self._left -= len(content) if type(content) is str and content.isascii() else text_size(content)
+        self.has_parts = self.has_parts or type(content) is not str
+        size = len(content) if type(content) is str and content.isascii() else text_size(content)
+        self.results[position] = result
+        self._left -= size
         self.order.append(position)
         self.open -= 1
         if self.on_write is not None:
             self.on_write()
+        if self._echoes:
+            for echo in self._echoes.get(position, ()):
+                self._write(echo, replace(result, call_id=self._calls[echo].call_id))
 
     def announce(self, position: int, notes: tuple[str, ...] = ()) -> None:
         """Tell the observers that the call at *position*, and its echoes, are settled."""
@@ -205,17 +269,15 @@ def explained(
     return replace(result, content=told)
 
 
-def _encoded(outcome: Outcome, max_bytes: int, redactor: Redactor) -> tuple[Outcome, Content, tuple[str, ...]]:
-    """Return the outcome, its content, and what was changed to encode it; another outcome if that cannot be."""
+def _encoded(value: object, max_bytes: int, redactor: Redactor) -> Encoded | Outcome:
+    """Return what a model reads of *value*; the outcome of its call if that cannot be sent."""
     try:
-        encoded = encode_value(outcome.value, max_bytes, redactor)
+        encoded = encode_value(value, max_bytes, redactor)
         if redactor.hides_results:
-            is_json = not issubclass(type(outcome.value), str)
-            encoded = without_secrets(encoded, redactor, max_bytes, is_json=is_json)
+            encoded = without_secrets(encoded, redactor, max_bytes, is_json=not issubclass(type(value), str))
     except CannotEncode as refusal:
-        return Outcome("invalid_result", "done", str(refusal), late=outcome.late), "", ()
+        return Outcome("invalid_result", "done", str(refusal))
     except Exception as error:  # noqa: BLE001 -- a fault of the encoder is ours: the call still gets its one result
-        message = "The tool ran, but its result could not be encoded."
         failure = failure_of(error, redactor=redactor)
-        return Outcome("internal_error", "done", message, error=failure, late=outcome.late), "", ()
-    return outcome, encoded.content, encoded.notes
+        return Outcome("internal_error", "done", "The tool ran, but its result could not be encoded.", error=failure)
+    return encoded

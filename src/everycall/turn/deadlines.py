@@ -46,9 +46,10 @@ class Deadlines:
         """Let go of the turn, which is over: no cycle for the collector."""
         self._stop = _nobody
 
-    def start_clock(self, attempt: Attempt) -> None:
-        """Fix the deadline of *attempt*: its code begins now."""
-        slot, tool, now = attempt.slot, attempt.slot.tool, self._now()
+    def start_clock(self, attempt: Attempt, now: float | None = None) -> None:
+        """Fix the deadline of *attempt*: its code begins now, or began at that moment of the loop's clock."""
+        slot, tool = attempt.slot, attempt.slot.tool
+        now = self._now() if now is None else now
         if slot.started is None:
             slot.started = now
             if tool.call_timeout is not None:

@@ -15,29 +15,34 @@ class Emitter:
     """Tells the observers of one turn what happened.
 
     Args:
-        turn_id: goes into every event.
+        turn_id: goes into every event: the turn's key, or else its number.
         observers: called in order; what one raises is contained and told to the others.
         now: the loop's clock.
         routine: whether events of level `debug` are wanted by anyone; without it they are not even built.
         redactor: hides secrets in the texts of errors.
     """
 
-    __slots__ = ("_now", "_observers", "redactor", "routine", "turn_id")
+    __slots__ = ("_now", "_observers", "_turn_id", "redactor", "routine")
 
     def __init__(
         self,
-        turn_id: str,
+        turn_id: str | int,
         observers: Sequence[Observer],
         now: Callable[[], float],
         *,
         routine: bool,
         redactor: Redactor = NOTHING_HIDDEN,
     ) -> None:
-        self.turn_id = turn_id
+        self._turn_id = turn_id
         self.routine = routine
         self.redactor = redactor
-        self._observers = tuple(observers)
+        self._observers = observers
         self._now = now
+
+    @property
+    def turn_id(self) -> str:
+        """What names the turn in its events."""
+        return self._turn_id if isinstance(self._turn_id, str) else f"turn-{self._turn_id}"
 
     def turn(self, kind: type[Event], **facts: Any) -> None:
         """Emit an event of the turn."""

@@ -13,7 +13,7 @@
 from collections import deque
 from collections.abc import Sequence
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from everycall.turn.gates import Gate, RateGate, Waiter
 from everycall.turn.plan import Plan, Planned, Rejected
@@ -22,7 +22,17 @@ if TYPE_CHECKING:
     from everycall.turn.resources import Resources
     from everycall.turn.slot import Slot, TurnOptions
 
-INSIDE: "ContextVar[Slot]" = ContextVar("everycall_inside")
+
+class Inside(Protocol):
+    """A call, as far as the code that it runs can see it."""
+
+    @property
+    def slot(self) -> "Slot | None":
+        """What is known of the call; None if it is over."""
+        ...
+
+
+INSIDE: ContextVar[Inside | None] = ContextVar("everycall_inside", default=None)
 """The call whose code this is. Set where the code is entered, and inherited by the tasks and threads it starts."""
 
 TOO_DEEP = "Tools that call tools are nested more than {depth} deep here; this call was not run."
@@ -33,6 +43,7 @@ class Nest:
 
     Args:
         resources: what it shares with other turns.
+        inside: the call whose code runs it, as that code sees it; None if this is no call's code.
 
     Attributes:
         resources: the same.
@@ -42,9 +53,9 @@ class Nest:
 
     __slots__ = ("around", "depth", "resources")
 
-    def __init__(self, resources: "Resources") -> None:
+    def __init__(self, resources: "Resources", inside: Inside | None) -> None:
         self.resources = resources
-        around = INSIDE.get(None)
+        around = None if inside is None else inside.slot
         self.around = None if around is None or around.attempt is None else around
         self.depth: int = 1 if self.around is None else self.around.nest.depth + 1
 

@@ -81,6 +81,11 @@ class Slot:
         self.deadline = NEVER  # of the call with all its attempts, on the loop's clock
         self.sealed = False
 
+    @property
+    def slot(self) -> "Slot":
+        """Itself: see `nested.Inside`."""
+        return self
+
     def wait_begins(self, now: float) -> None:
         """Note that the call waits from *now* on, for whatever: a predecessor, consent, a place."""
         if self.waits_since is None:

@@ -9,17 +9,14 @@
 """
 
 import contextvars
-import secrets
 import threading
 from collections.abc import Sequence
-from typing import Any
 
 import anyio
 import anyio.lowlevel
 
 from everycall.core.elsewhere import EndedAsAskedError
 from everycall.core.events import (
-    AttemptFailed,
     AttemptStarted,
     CallAbandoned,
     CancelRefused,
@@ -43,7 +40,9 @@ from everycall.turn.plan import Planned
 from everycall.turn.resources import Resources
 from everycall.turn.retry import FailedAttempt, delay_before_next
 from everycall.turn.schedule import Schedule
+from everycall.turn.shared import Shared
 from everycall.turn.slot import Slot, TurnOptions
+from everycall.turn.telling import how_it_ended, tell_failed
 from everycall.turn.timers import Timers
 
 NOT_STARTED = "The turn was stopped before this call was started."
@@ -60,9 +59,8 @@ class Supervisor:
         emit: tells the observers.
         nest: where the turn runs.
         schedule: who waits for whom; None if none waits for any.
+        host_context: of the caller; None for the one that this is made in.
     """
-
-    _middleware_state: dict[object, Any] | None = None
 
     def __init__(
         self,
@@ -74,26 +72,27 @@ class Supervisor:
         *,
         nest: Nest,
         schedule: Schedule | None = None,
+        host_context: contextvars.Context | None = None,
     ) -> None:
         self.collector = collector
         self.resources = resources
         self.options = options
         self.emit = emit
-        self.host_context = contextvars.copy_context()
+        self.host_context = contextvars.copy_context() if host_context is None else host_context
         self.thread = threading.get_ident()  # the loop's
         self.entering = threading.Lock()  # a worker thread enters a tool while the loop may be stopping it
-        self._key = options.key
+        self.shared = Shared(options.key)
         self._now = resources.backend.now
         self._timers = Timers(resources.backend)
         self.deadlines = Deadlines(resources.backend, self._timers, self._stop_attempt)
         self._stop_code: Code | None = None
         limits = options.limits
         self._admission: Admission | None = None  # made when a call has a gate to pass, or a cap to respect
-        turn_gate = (Gate(limits.concurrency),) if limits.concurrency is not None else ()
+        self._turn_gate = (Gate(limits.concurrency),) if limits.concurrency is not None else ()
+        self._nest = nest
         self.slots: dict[int, Slot] = {}
         for one in planned:
-            gates = turn_gate + resources.gates_of(one.tool)
-            self.slots[one.call.position] = Slot(one, gates if nest.around is None else nest.gates(gates), limits, nest)
+            self.expect(one)
         self.deferred: dict[int, str] = {}  # why a call waits for a decision, by position
         self._clearance: Clearance | None = None  # made when a call has a predecessor, or needs consent
         if schedule is not None:
@@ -104,16 +103,47 @@ class Supervisor:
 
     # --- the host's side ------------------------------------------------------------------------------
 
-    async def run(self) -> None:
+    def expect(self, planned: Planned) -> Slot:
+        """Take on a call that has not begun; return its slot."""
+        gates = self._turn_gate + self.resources.gates_of(planned.tool)
+        if self._nest.around is not None:
+            gates = self._nest.gates(gates)
+        slot = self.slots[planned.call.position] = Slot(planned, gates, self.options.limits, self._nest)
+        return slot
+
+    def adopt(self, planned: Planned, started: float | None) -> Attempt:
+        """Take on a call whose first attempt is under way; return that attempt.
+
+        Args:
+            planned: the call.
+            started: when its code was entered, on the loop's clock; None if it has not been.
+        """
+        slot = self.expect(planned)
+        slot.attempts = 1
+        slot.attempt = attempt = Attempt(self, slot, 1, planned.bound, self.host_context)
+        if started is not None:
+            attempt.entered = True
+            self.deadlines.start_clock(attempt, started)
+        return attempt
+
+    async def run(self, *, begun: bool = False, raised: BaseException | None = None) -> None:
         """Run until every slot is sealed.
 
+        Args:
+            begun: the calls have been begun already; see `straight`.
+            raised: what interrupted that from outside; None if nothing has.
+
         Raises:
-            BaseException: whatever cancelled the caller from outside; every slot is sealed first.
+            BaseException: *raised*, or whatever cancelled the caller from outside; every slot is sealed first.
         """
         try:
-            await anyio.lowlevel.checkpoint_if_cancelled()
-            self._begin()
-            if self._all_sealed():
+            if raised is not None:
+                raise raised  # noqa: TRY301 -- what follows is the same as if it were raised here
+            if not begun:
+                if self.resources.backend.is_cancelled():
+                    await anyio.lowlevel.checkpoint_if_cancelled()
+                self._begin()
+            if not self.collector.open and self.resources.backend.holds_up(self._now()):
                 await anyio.lowlevel.checkpoint()
             await self._timers.run_until(self._all_sealed)
         except Exception as error:  # noqa: BLE001 -- a fault of this library: each call still gets its one result
@@ -142,12 +172,16 @@ class Supervisor:
     def _all_sealed(self) -> bool:
         return not self.collector.open
 
-    def _begin(self) -> None:
+    def start_clock(self, now: float) -> None:
+        """Count the time of the turn from *now* on, on the loop's clock."""
         if self.options.turn_timeout is not None:
-            self.deadlines.turn = self._now() + self.options.turn_timeout
+            self.deadlines.turn = now + self.options.turn_timeout
             self._timers.at(self.deadlines.turn, self.stop, "turn")
-            if not self.options.turn_timeout:
-                self.stop("turn")  # the call around this turn has no time left
+
+    def _begin(self) -> None:
+        self.start_clock(self._now())
+        if self.options.turn_timeout == 0:
+            self.stop("turn")  # the call around this turn has no time left
         if self._clearance is not None:
             self._clearance.begin(self.slots.values())
             return
@@ -173,7 +207,7 @@ class Supervisor:
     def _start(self, slot: Slot) -> None:
         slot.attempts += 1
         bound = slot.first_bound if slot.attempts == 1 else slot.tool.bind(slot.text)
-        slot.attempt = attempt = Attempt(self, slot, slot.attempts, bound)
+        slot.attempt = attempt = Attempt(self, slot, slot.attempts, bound, self.host_context.copy())
         if self.emit.routine:
             self.emit.call(AttemptStarted, slot.call, attempt=attempt.number)
         attempt.start()
@@ -197,7 +231,7 @@ class Supervisor:
             self.resources.abandoned.discard(attempt)
             if self.resources.late is not None:
                 self.resources.late.add(attempt, end, self.emit, self.resources.backend.cancelled)
-            self.emit.call(LateResult, slot.call, attempt=attempt.number, outcome=_how(end))
+            self.emit.call(LateResult, slot.call, attempt=attempt.number, outcome=how_it_ended(end))
         if isinstance(end, Stopped):
             self.emit.call(ForceStopped, slot.call, attempt=attempt.number, dropped=end.dropped)
 
@@ -235,7 +269,7 @@ class Supervisor:
         else:
             slot.failed = judged.outcome
             self._timers.at(self._now() + delay, self._back_off_over, slot)
-            self._tell_failed(attempt, judged.outcome, expected=True)
+            tell_failed(self.emit, attempt, judged.outcome, expected=True)
             self.emit.call(RetryScheduled, slot.call, attempt=attempt.number + 1, delay=delay)
 
     def _back_off(self, slot: Slot, attempt: Attempt, judged: Raise) -> float | None:
@@ -254,17 +288,6 @@ class Supervisor:
             self.emit.call(RetryWithheld, slot.call, attempt=attempt.number)
             return None
         return delay
-
-    def _tell_failed(self, attempt: Attempt, outcome: Outcome, *, expected: bool) -> None:
-        error = outcome.error
-        self.emit.call(
-            AttemptFailed,
-            attempt.slot.call,
-            attempt=attempt.number,
-            code=outcome.code,
-            error=error,
-            expected=expected or error is None or not error.traceback,
-        )
 
     def attempt_refused(self, attempt: Attempt) -> None:
         """Take note that the tool swallowed its cancellation and goes on."""
@@ -294,6 +317,11 @@ class Supervisor:
                 self._seal(slot, self.stopped_now(slot, code))
             elif slot.attempt.stop_code is None:
                 self._stop_attempt(slot.attempt, code, self.options.turn_timeout)
+
+    def stopped_at(self, position: int, code: Code) -> Outcome | None:
+        """Return the outcome of a call if the turn stopped now and nobody waited for it; None if not known here."""
+        slot = self.slots.get(position)
+        return None if slot is None else self.stopped_now(slot, code)
 
     def stopped_now(self, slot: Slot, code: Code) -> Outcome:
         """Return the outcome of an unsealed slot if the turn stopped now and nobody waited for it."""
@@ -358,34 +386,9 @@ class Supervisor:
         if not self.collector.open:
             self._timers.wake()
         if failed is not None:
-            self._tell_failed(failed, outcome, expected=False)
+            tell_failed(self.emit, failed, outcome, expected=False)
         if notes or self.emit.routine:
             self.collector.announce(slot.call.position, notes)
         if self._clearance is not None:
             result = self.collector.results[slot.call.position]  # the value may have turned out not to be sendable
             self._clearance.settled(slot, ok=result is not None and result.ok)
-
-    # --- what tools may ask ---------------------------------------------------------------------------
-
-    def turn_key(self) -> str:
-        """Return what names this turn: the caller's key, or a random one that holds for all its attempts."""
-        with self.entering:
-            if self._key is None:
-                self._key = secrets.token_hex(16)
-            return self._key
-
-    def middleware_state(self) -> dict[object, Any]:
-        """Return the dict that all middleware of this turn shares; it is made when first asked for, on the loop."""
-        if self._middleware_state is None:
-            self._middleware_state = {}
-        return self._middleware_state
-
-
-def _how(end: AttemptEnd) -> str:
-    match end:
-        case Returned():
-            return "returned"
-        case Raised():
-            return "raised"
-        case _:
-            return "stopped"

@@ -1,13 +1,18 @@
-"""What the observers are told of a turn besides its calls' own way: the plan, and what rendering had to change."""
+"""What the observers are told of a turn where that takes more than a word."""
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from everycall.core.calls import ToolCall
-from everycall.core.events import CallEchoed, CallPlanned, ValueCoerced
-from everycall.ports import Rendered
+from everycall.core.events import AttemptFailed, CallEchoed, CallPlanned, ValueCoerced
+from everycall.ports import AttemptEnd, Raised, Rendered, Returned
 from everycall.turn.collector import Collector
 from everycall.turn.emit import Emitter
+from everycall.turn.judge import Outcome
 from everycall.turn.plan import Echo, Plan, Planned, Rejected
+
+if TYPE_CHECKING:
+    from everycall.turn.attempts import Attempt
 
 
 def tell_planned(plan: Plan, emit: Emitter, collector: Collector) -> None:
@@ -38,3 +43,34 @@ def tell_replaced(render: Callable[[], Rendered], calls: Sequence[ToolCall], emi
         return
     for position in replaced:
         emit.call(ValueCoerced, calls[position], where="content", what="what the provider cannot take became text")
+
+
+def tell_failed(emit: Emitter, attempt: "Attempt", outcome: Outcome, *, expected: bool) -> None:
+    """Tell the observers that an attempt has failed.
+
+    Args:
+        emit: tells them.
+        attempt: that one.
+        outcome: of its call, if no other attempt follows.
+        expected: another follows, or the failure was asked for: no fault that somebody has to look at.
+    """
+    error = outcome.error
+    emit.call(
+        AttemptFailed,
+        attempt.slot.call,
+        attempt=attempt.number,
+        code=outcome.code,
+        error=error,
+        expected=expected or error is None or not error.traceback,
+    )
+
+
+def how_it_ended(end: AttemptEnd) -> str:
+    """Return in one word how an attempt ended."""
+    match end:
+        case Returned():
+            return "returned"
+        case Raised():
+            return "raised"
+        case _:
+            return "stopped"

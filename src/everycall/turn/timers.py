@@ -5,8 +5,6 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
-import anyio
-
 from everycall.ports import Backend, Signal
 from everycall.turn.stop.forks import FORKS, end_child
 
@@ -52,11 +50,7 @@ class Timers:
         while not done():
             self._wake = wake = self._backend.signal()
             self._wakes_at = self._heap[0][0] if self._heap else NEVER
-            if self._wakes_at == NEVER:
-                await wake.wait()
-            else:
-                with anyio.CancelScope(deadline=self._wakes_at):
-                    await wake.wait()
+            await wake.wait(self._wakes_at)
             if self._forks != FORKS.count:
                 end_child()
             if self._heap:

@@ -1,8 +1,8 @@
 """The turn: one assistant message, its calls, and exactly one result for each."""
 
-import itertools
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple, Protocol
 
 import anyio
 import anyio.lowlevel
@@ -10,24 +10,19 @@ import anyio.lowlevel
 from everycall.core.calls import ParsedMessage, ToolCall
 from everycall.core.decisions import Decision, PendingCall
 from everycall.core.errors import UsageError
-from everycall.core.events import IdMinted, TurnClosed, TurnOpened
-from everycall.core.outcomes import STATUS_OF, ToolResult
+from everycall.core.outcomes import STATUS_OF, Code, ToolResult
 from everycall.ports import Dialect, Observer, Rendered
-from everycall.turn.arrangement import echoes_of, schedule_of, scheduled_calls
+from everycall.turn.arrangement import schedule_of, scheduled_calls
 from everycall.turn.collector import Collector, Explain, explained
-from everycall.turn.emit import Emitter
 from everycall.turn.judge import Outcome, rejected
-from everycall.turn.nested import Nest
-from everycall.turn.plan import Echo, Kept, Plan, Planned, Rejected
+from everycall.turn.plan import Echo, Kept, Plan, Rejected
 from everycall.turn.resources import Resources
 from everycall.turn.resumption import pending_calls, require_decisions, require_undecided, resumed_plans
+from everycall.turn.run import run_turn
 from everycall.turn.running import RunningTurns
 from everycall.turn.schedule import Schedule, ScheduledCall
 from everycall.turn.slot import TurnOptions
-from everycall.turn.supervise import NOT_STARTED, Supervisor
-from everycall.turn.telling import tell_planned, tell_replaced
-
-_turn_numbers = itertools.count(1)
+from everycall.turn.supervise import NOT_STARTED
 
 
 class TurnPlan(NamedTuple):
@@ -40,6 +35,7 @@ class TurnPlan(NamedTuple):
         options: what the caller asked.
         explain: replaces the text of a result that is no success; may be None.
         schedule: which call waits for which; None if none waits for any.
+        plain: every call may start at once, and there is nothing to tell of any.
     """
 
     dialect: Dialect
@@ -48,6 +44,7 @@ class TurnPlan(NamedTuple):
     options: TurnOptions
     explain: Explain | None
     schedule: Schedule | None = None
+    plain: bool = False
 
 
 class Surroundings(NamedTuple):
@@ -64,6 +61,36 @@ class Surroundings(NamedTuple):
     routine: bool
 
 
+class Driver(Protocol):
+    """What brings the calls of a turn to their ends."""
+
+    @property
+    def deferred(self) -> Mapping[int, str]:
+        """Why a call waits for a decision, by position."""
+        ...
+
+    @property
+    def lag(self) -> float:
+        """By how many seconds the latest deadline was acted on too late."""
+        ...
+
+    async def run(self) -> None:
+        """Run until every slot is sealed.
+
+        Raises:
+            BaseException: whatever cancelled the caller from outside; every slot is sealed first.
+        """
+        ...
+
+    def stop(self, code: Code) -> None:
+        """End the turn: ask what runs to stop, answer what does not. On the loop."""
+        ...
+
+    def stopped_at(self, position: int, code: Code) -> Outcome | None:
+        """Return the outcome of a call if the turn stopped now and nobody waited for it; None if it has not begun."""
+        ...
+
+
 class Turn:
     """One turn. Made by `open_turn` or `ToolRuntime.open_turn`, never by hand.
 
@@ -71,23 +98,25 @@ class Turn:
     stopping now would give, and seal nothing. An empty turn (a message without calls) is falsy.
     """
 
+    # How each turn begins; here, because setting them one by one takes longer than running a call.
+    _state: Literal["open", "running", "done"] = "open"
+    _collector: Collector | None = None
+    _driver: Driver | None = None
+    _post: Callable[[Callable[[], object]], bool] | None = None
+    _cancelled: str | None = None
+    _changed: anyio.Event | None = None  # made when somebody follows `settled`
+    _final: tuple[ToolResult, ...] | None = None
+    _decided: frozenset[str] = frozenset()  # calls that a later turn has taken up
+    _takes_up: "tuple[Turn | None, frozenset[str]]" = (None, frozenset())  # the turn it goes on from, and which of them
+    _rendered: Rendered | None = None
+
     def __init__(
         self, plan: TurnPlan, surroundings: Callable[[], Surroundings], running: "RunningTurns | None" = None
     ) -> None:
         self._plan = plan
         self._running = running  # the turns that a runtime has to end when it closes
         self._surroundings = surroundings
-        self._state: Literal["open", "running", "done"] = "open"
-        self._collector: Collector | None = None
-        self._supervisor: Supervisor | None = None
-        self._post: Callable[[Callable[[], object]], bool] | None = None
-        self._cancelled: str | None = None
-        self._changed: anyio.Event | None = None  # made when somebody follows `settled`
-        self._final: tuple[ToolResult, ...] | None = None
-        self._notes = {one.call.position: one.note or "" for one in plan.plans if type(one) is Kept}
-        self._decided: frozenset[str] = frozenset()  # calls that a later turn has taken up
-        self._takes_up: tuple[Turn | None, frozenset[str]] = (None, frozenset())  # the turn it goes on from, and which
-        self._rendered: Rendered | None = None
+        self._notes = _NO_NOTES if plan.plain else _notes_of(plan.plans)
 
     # --- running --------------------------------------------------------------------------------------
 
@@ -115,9 +144,9 @@ class Turn:
         if self._state == "done" or self._cancelled is not None:
             return
         self._cancelled = reason
-        if self._supervisor is not None and self._post is not None:
-            supervisor = self._supervisor
-            self._post(lambda: supervisor.stop("cancelled"))
+        if self._driver is not None and self._post is not None:
+            driver = self._driver
+            self._post(lambda: driver.stop("cancelled"))
 
     async def settled(self) -> AsyncIterator[ToolResult]:
         """Give each result as it is settled, in order of completion; ends when the turn is done.
@@ -176,9 +205,9 @@ class Turn:
     @property
     def exchange(self) -> list[Any]:
         """The assistant message (or its items), then the results: append it. Empty for a turn without calls."""
-        if not self.calls:
+        if not self._plan.parsed.calls:
             return []
-        rendered = self._render()
+        rendered = self._rendered or self._render()
         own = rendered.assistant_message
         return [*(own if isinstance(own, list) else [own]), *rendered.messages]
 
@@ -238,28 +267,30 @@ class Turn:
             earlier._decided |= decided  # noqa: SLF001
             self._takes_up = (None, decided)  # an old turn is not kept alive by those that go on from it
 
-    def _begin(
-        self, collector: Collector, supervisor: Supervisor, post: Callable[[Callable[[], object]], bool]
-    ) -> None:
+    def _begin(self, collector: Collector, driver: Driver, post: Callable[[Callable[[], object]], bool]) -> None:
         self._state = "running"
-        self._collector, self._supervisor, self._post = collector, supervisor, post
+        self._collector, self._driver, self._post = collector, driver, post
         if self._changed is not None:  # somebody follows already
             collector.on_write = self._wake_followers
         if self._cancelled is not None:
-            supervisor.stop("cancelled")
+            driver.stop("cancelled")
 
-    def _finish(self) -> None:
+    def _finish(self, deferred: Mapping[int, str] | None = None) -> None:
         if self._running is not None:
             self._running.leave(self)
-        results = self._collector.results if self._collector is not None else []
-        self._final = tuple([one or self._as_it_stands(at) for at, one in enumerate(results)])
+        collector = self._collector
+        if collector is not None:
+            results = collector.results
+            if collector.open:
+                results = [one or self._as_it_stands(at) for at, one in enumerate(results)]
+            self._final = tuple(results)  # type: ignore[arg-type]  # none is None any more
+            collector.on_write = None
         self._state = "done"
-        if self._supervisor is not None:
-            self._notes.update(self._supervisor.deferred)
-        self._supervisor = self._post = None
-        if self._collector is not None:
-            self._collector.on_write = None
-        self._wake_followers()
+        if deferred:
+            self._notes = {**self._notes, **deferred}
+        self._driver = self._post = None
+        if self._changed is not None:
+            self._wake_followers()
 
     def __len__(self) -> int:
         return len(self.calls)
@@ -302,7 +333,8 @@ class Turn:
     def _render(self) -> Rendered:
         if self._rendered is not None:
             return self._rendered
-        rendered = self._plan.dialect.render(self._plan.parsed, self.results)
+        results = self.results if self._final is None else self._final
+        rendered = self._plan.dialect.render(self._plan.parsed, results)
         if self._state == "done":
             self._rendered = rendered
         return rendered
@@ -342,52 +374,13 @@ class Turn:
                 return rejected(code, message)
             case Echo(_, of):
                 return self._if_stopped(of)
-            case Planned() if self._supervisor is not None:
-                return self._supervisor.stopped_now(self._supervisor.slots[position], "cancelled")
-        return rejected("not_started", NOT_STARTED)
+        outcome = self._driver.stopped_at(position, "cancelled") if self._driver is not None else None
+        return outcome or rejected("not_started", NOT_STARTED)
 
 
-async def run_turn(turn: Turn) -> None:
-    """Run *turn*: what was planned is driven to its seals; what was refused is answered; everybody is told.
+_NO_NOTES: Mapping[int, str] = MappingProxyType({})
 
-    Raises:
-        BaseException: a cancellation from outside, after every slot is sealed.
-    """
-    plan, (resources, observers, routine) = turn._plan, turn._surroundings()  # noqa: SLF001 -- the turn's own function
-    turn._enter()  # noqa: SLF001
-    now = resources.backend.now
-    opened, nest = now(), Nest(resources)
-    if nest.around is not None:
-        plan = plan._replace(plans=nest.plans(plan.plans, plan.options), options=nest.options(plan.options))
-    name = plan.options.key or f"turn-{next(_turn_numbers)}"
-    emit = Emitter(name, observers, now, routine=routine, redactor=plan.options.redactor)
-    collector = Collector(
-        plan.parsed.calls,
-        echoes_of(plan.plans),
-        emit,
-        plan.explain,
-        max_bytes=plan.options.limits.turn_result_bytes,
-    )
-    planned = [one for one in plan.plans if type(one) is Planned]
-    supervisor = Supervisor(planned, collector, resources, plan.options, emit, nest=nest, schedule=plan.schedule)
-    turn._begin(collector, supervisor, resources.backend.post)  # noqa: SLF001
-    emit.turn(TurnOpened, calls=len(plan.plans), dialect=plan.dialect.name)
-    for one in plan.plans:
-        if type(one) is Rejected:
-            collector.seal(one.call.position, rejected(one.code, one.message))
-        elif type(one) is Kept:
-            collector.keep(one.call.position, one.result)
-        if one.call.call_id != one.call.sent_id and plan.dialect.id_rule.changed(one.call):
-            emit.call(IdMinted, one.call, sent_id=one.call.sent_id)
-        if routine or not (type(one) is Planned and one.as_sent):
-            tell_planned(one, emit, collector)
-    resources.watch.turn_begins()
-    try:
-        await supervisor.run()
-    finally:
-        resources.watch.turn_ends()
-        turn._finish()  # noqa: SLF001
-        if any(type(result.content) is tuple for result in turn.results):
-            tell_replaced(turn._render, turn.calls, emit)  # noqa: SLF001
-        duration, stopped = now() - opened, turn._cancelled  # noqa: SLF001
-        emit.turn(TurnClosed, calls=len(plan.plans), duration=duration, lag=supervisor.lag, stopped=stopped)
+
+def _notes_of(plans: Sequence[Plan]) -> Mapping[int, str]:
+    """Return what was said of the calls that wait for a decision, by position."""
+    return {one.call.position: one.note or "" for one in plans if type(one) is Kept}

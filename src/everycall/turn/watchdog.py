@@ -50,13 +50,14 @@ class LoopWatch:
         seconds: how long a tool may hold it up; None for no watch.
     """
 
-    __slots__ = ("_since", "_step", "_told", "backend", "seconds", "thread", "turns")
+    __slots__ = ("_since", "_step", "_told", "backend", "seconds", "thread", "turns", "watched")
 
     def __init__(self, backend: Backend, seconds: float | None) -> None:
         self.backend = backend
         self.seconds = seconds
         self.thread = threading.get_ident()
         self.turns = 0
+        self.watched = False
         self._step = 0  # the one that ran when it was last looked at
         self._since = 0.0
         self._told = False
@@ -64,7 +65,7 @@ class LoopWatch:
     def turn_begins(self) -> None:
         """Look at the loop from now on."""
         self.turns += 1
-        if self.turns == 1 and self.seconds is not None:
+        if not self.watched and self.seconds is not None:
             _watchdog.watch(self)
 
     def turn_ends(self) -> None:
@@ -131,19 +132,20 @@ class Watchdog:
         """Look at the loop of *one* as long as turns run on it."""
         with self._lock:
             self._watches.add(one)
+            one.watched = True
             if self._runs:
                 return
             self._runs = True
         try:
             threading.Thread(target=self._serve, name="everycall-watchdog", daemon=True).start()
         except RuntimeError:  # no thread can be had: turns run without a watch
-            self._runs = False
+            self._runs = one.watched = False
 
     def _serve(self) -> None:
         busy_at = self._clock()
         while True:
             with self._lock:
-                self._watches = {one for one in self._watches if one.turns}
+                self._watches = {one for one in self._watches if _runs_turns(one)}
                 watches = list(self._watches)
                 if watches:
                     busy_at = self._clock()
@@ -153,6 +155,13 @@ class Watchdog:
             for one in watches:
                 one.look(self._clock())
             threading.Event().wait(_pause(watches))
+
+
+def _runs_turns(one: LoopWatch) -> bool:
+    """Return whether turns run on that loop. If not, it is watched no longer, and the next turn says so again."""
+    one.watched = False  # first: a turn that begins right now either finds this, or is found by the next line
+    one.watched = one.turns > 0
+    return one.watched
 
 
 def _pause(watches: list[LoopWatch]) -> float:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from everycall.core.calls import ParsedMessage, ToolCall, ToolDefinition
+from everycall.core.calls import ParsedMessage, ToolCall, ToolDefinition, new_parsed_message
 from everycall.core.ids import IdRule
 from everycall.core.outcomes import ToolResult
 from everycall.dialects.chat import assistant_message, find_message, read_calls, without_empty_keys
@@ -18,14 +18,14 @@ from everycall.dialects.finish import is_cut_off
 from everycall.dialects.media import as_text
 from everycall.dialects.naming import NARROW, chat_definitions, check_names
 from everycall.dialects.reading import STAND_IN, has_fields, plain, read, read_call
-from everycall.ports import Rendered
+from everycall.ports import Rendered, new_rendered
 
 LEGACY = "legacy_function"
 """The kind of the one call under `function_call`: it has no id, and is answered by a message of the role `function`."""
 
 # Any text goes: the server made it, and gateways hide signatures in ids of hundreds of characters. Except "null", which
 # Mistral's SDK fills in for a missing one. Minted ids are what the strictest servers take: 9 letters or digits.
-ID_RULE = IdRule(pattern=re.compile(r"(?!null\Z).+", re.DOTALL), prefix="", length=9)
+ID_RULE = IdRule(pattern=re.compile(r"(?!null\Z).+", re.DOTALL), prefix="", length=9, takes_words=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +48,24 @@ class OpenAIChat:
             source, finish = find_message(message, ("finish_reason",))
             finish = finish_reason or finish
         calls = read_calls(source) or _legacy_call(source)
-        return ParsedMessage(source=source, calls=calls, finish=finish, cut_off=is_cut_off(self.name, finish))
+        return new_parsed_message(source, calls, finish, finish is not None and is_cut_off(self.name, finish))
 
     def render(self, parsed: ParsedMessage, results: Sequence[ToolResult]) -> Rendered:
         """See `everycall.ports.Dialect.render`."""
         messages: list[object] = []
-        replaced = []
+        replaced: tuple[int, ...] = ()
+        legacy = False
         for call, result in zip(parsed.calls, results, strict=True):
-            text, swapped = as_text(result.content)
-            if swapped:
-                replaced.append(call.position)
+            text = result.content
+            if type(text) is not str:
+                text, swapped = as_text(text)
+                replaced = (*replaced, call.position) if swapped else replaced
             if call.kind == LEGACY:
+                legacy = True
                 messages.append({"role": "function", "name": call.name or STAND_IN, "content": text})
             else:
                 messages.append({"role": "tool", "tool_call_id": call.call_id, "content": text})
-        legacy = bool(parsed.calls) and parsed.calls[0].kind == LEGACY
-        sent_back = _legacy_message(parsed) if legacy else assistant_message(parsed)
-        return Rendered(assistant_message=sent_back, messages=messages, replaced=tuple(replaced))
+        return new_rendered(_legacy_message(parsed) if legacy else assistant_message(parsed), messages, replaced)
 
     def definitions(self, tools: Sequence[ToolDefinition]) -> list[dict[str, object]]:
         """See `everycall.ports.Dialect.definitions`."""

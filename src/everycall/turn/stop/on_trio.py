@@ -9,7 +9,7 @@ import sys
 import types
 import weakref
 from collections.abc import Callable, Coroutine, Generator
-from typing import Any, cast
+from typing import Any
 
 import anyio
 
@@ -17,12 +17,15 @@ from everycall.ports import AttemptEnd, Running, Signal, Stopped, Work
 from everycall.turn.stop.forks import FORKS, end_child
 from everycall.turn.stop.root import STEPS, ForceStop, Report, RootTask, close
 
+_NEVER = float("inf")
+
 
 class _TrioRootTask(RootTask):
-    __slots__ = ("_abort", "_aborted", "_delivered", "task")
+    __slots__ = ("_abort", "_aborted", "_deliver_to", "_delivered", "task")
 
     def __init__(self, new_scope: Callable[[], anyio.CancelScope], work: Work, report: Report) -> None:
-        super().__init__(work, report, new_scope)
+        super().__init__(work, self._deliver, new_scope)
+        self._deliver_to = report
         self._delivered = False
         self._abort: Callable[[Any], Any] | None = None  # what ends the tool's present wait, if that was not tried yet
         self._aborted = False
@@ -32,7 +35,8 @@ class _TrioRootTask(RootTask):
     def _deliver(self, end: AttemptEnd) -> None:
         if not self._delivered:
             self._delivered = True
-            self._report(end)
+            self._deliver_to(end)
+            del self._report  # it is this method: no cycle for the collector
 
     async def _guard(self) -> None:
         """Hold the body in a nursery.
@@ -68,11 +72,29 @@ class _TrioRootTask(RootTask):
             trio.lowlevel.reschedule(self.task, outcome.Error(ForceStop("this call was abandoned")))
 
     @types.coroutine
-    def drive(self, coroutine: Coroutine[Any, Any, object]) -> Generator[Any, Any, object]:
+    def drive(self, coroutine: Coroutine[Any, Any, object], trap: Any) -> Generator[Any, Any, object]:
         cancelled = _trio().Cancelled
         answer: Any = None
         throw: ForceStop | None = None
         while True:
+            if self._forks != FORKS.count:
+                end_child()
+            if throw is None and isinstance(getattr(answer, "error", None), cancelled):
+                self.swallowed()
+            if self._force and self._release(trap):
+                throw = self.next_throw(coroutine)
+            else:
+                throw = None
+                if not self._waited:
+                    self.first_wait()
+                try:
+                    answer = yield self._watched(trap)
+                except GeneratorExit:
+                    close(coroutine, refused=self._refusals > 0)
+                    raise
+                self._abort = None
+                if self._force:
+                    throw = self.next_throw(coroutine)
             self.step = next(STEPS)
             try:
                 trap = coroutine.send(answer) if throw is None else coroutine.throw(throw)
@@ -82,25 +104,6 @@ class _TrioRootTask(RootTask):
             except BaseException:
                 throw = answer = None
                 raise
-            if self._forks != FORKS.count:
-                end_child()
-            if throw is None and isinstance(getattr(answer, "error", None), cancelled):
-                self.swallowed()
-            if self._force and self._release(trap):
-                throw = self.next_throw(coroutine)
-                continue
-            throw = None
-            if not self._waited:
-                self._waited = True
-                self.work.waits()
-            try:
-                answer = yield self._watched(trap)
-            except GeneratorExit:
-                close(coroutine, refused=self._refusals > 0)
-                raise
-            self._abort = None
-            if self._force:
-                throw = self.next_throw(coroutine)
 
     def _watched(self, trap: Any) -> Any:
         """Return the same wait with an abort function that says when trio has tried it."""
@@ -136,6 +139,21 @@ def _trio() -> Any:
     return sys.modules["trio"]  # it runs this loop, so it has been imported
 
 
+class _TrioSignal:
+    __slots__ = ("_event", "_trio")
+
+    def __init__(self, trio: Any) -> None:
+        self._trio = trio
+        self._event = trio.Event()
+
+    def set(self) -> None:
+        self._event.set()
+
+    async def wait(self, until: float) -> None:
+        with self._trio.CancelScope(deadline=until):
+            await self._event.wait()
+
+
 class TrioBackend:
     """The running trio loop, as the engine sees it. It is also the executor `task`."""
 
@@ -165,9 +183,25 @@ class TrioBackend:
         """Start an attempt as a root task."""
         return _TrioRootTask(self._new_scope, work, report)
 
+    def start_at_once(self, work: Work, report: Report) -> Running:
+        """Start an attempt as a root task: trio makes no step but in its own passes."""
+        return self.start(work, report)
+
+    def steps_at_once(self) -> bool:
+        """See `ports.Backend.steps_at_once`."""
+        return False
+
+    def is_cancelled(self) -> bool:
+        """See `ports.Backend.is_cancelled`."""
+        return bool(self._trio.current_effective_deadline() == -_NEVER)
+
+    def holds_up(self, now: float) -> bool:  # noqa: ARG002 -- see `ports.Backend.holds_up`
+        """Say yes: on trio, everything that is awaited is a checkpoint."""
+        return True
+
     def signal(self) -> Signal:
         """Return a new signal of this loop."""
-        return cast("Signal", self._trio.Event())
+        return _TrioSignal(self._trio)
 
     def spawn(self, function: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Start *function*, which must not raise, as a root task of this library's own."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 
+from everycall.core.making import new_tuple
 from everycall.ports import AttemptEnd, NotEntered, Raised, Returned, Stopped, Work
 from everycall.turn.stop.forks import FORKS, end_child
 
@@ -33,32 +34,20 @@ class Dropped(BaseException):
 class RootTask:
     """One attempt on a loop: its body and the bookkeeping of refusals. A backend adds how it is driven and killed."""
 
-    __slots__ = (
-        "_abandoned",
-        "_force",
-        "_forks",
-        "_new_scope",
-        "_refusals",
-        "_report",
-        "_scope",
-        "_stopping",
-        "_throws",
-        "_waited",
-        "step",
-        "work",
-    )
+    # How each attempt begins; here, because setting them one by one takes longer than many a tool.
+    encloses_late = False
+    """Whether the scope around the tool's code is entered at its first wait."""
+    step = 0
+    """The stretch of the tool's code that runs, see `STEPS`; 0 before and after."""
+    _scope: anyio.CancelScope | None = None  # made inside the task, which anyio wants to see
+    _stopping = _abandoned = _force = _waited = False
+    _refusals = _throws = 0
 
     def __init__(self, work: Work, report: Report, new_scope: Callable[[], anyio.CancelScope]) -> None:
         self.work = work
-        self.step = 0  # the stretch of the tool's code that runs, or ran last; see `STEPS`
         self._forks = FORKS.count
         self._report = report
-        self._scope: anyio.CancelScope | None = (
-            None  # made inside the task: here there may be none, and anyio wants one
-        )
         self._new_scope = new_scope
-        self._stopping = self._abandoned = self._force = self._waited = False
-        self._refusals = self._throws = 0
 
     def stop(self) -> None:
         """See `ports.Running.stop`."""
@@ -76,53 +65,77 @@ class RootTask:
         """See `ports.Running.kill`."""
         raise NotImplementedError  # pragma: no cover -- each backend has its own
 
-    def drive(self, coroutine: Coroutine[Any, Any, object]) -> Awaitable[object]:
-        """Stand between the loop and the tool's coroutine, and forward its waits and the answers to them."""
+    def drive(self, coroutine: Coroutine[Any, Any, object], trap: Any) -> Awaitable[object]:
+        """Stand between the loop and the tool's coroutine, and forward its waits and the answers to them.
+
+        Args:
+            coroutine: the tool's, which has made its first step.
+            trap: what that step has yielded: its first wait.
+        """
         raise NotImplementedError  # pragma: no cover -- each backend has its own
 
     async def body(self) -> None:
         """Run the tool and report how it ended. Never raises."""
-        self._scope = scope = self._new_scope()
-        scope.__enter__()
-        end = await self._attempt()
+        end: AttemptEnd | None
+        if not self.encloses_late:
+            self.enclose()
+        self.step = next(STEPS)
+        try:
+            if self.work.enter():
+                value = self.work.invoke()
+                if type(value) is not types.CoroutineType and isinstance(value, Awaitable):
+                    value = _await(value)
+                if type(value) is types.CoroutineType:
+                    coroutine, value = value, None
+                    try:
+                        trap = coroutine.send(None)
+                    except StopIteration as done:  # it never waits
+                        value = done.value
+                    else:
+                        value = await self.drive(coroutine, trap)
+                end = new_tuple(Returned, (value, ()))
+            else:
+                end = NotEntered()
+        except BaseException as error:  # noqa: BLE001 -- whatever a tool raises ends this attempt and nothing else
+            end = self._end_by(error)
+        self.step = 0
         if self._forks != FORKS.count:
             end_child()
-        left_open = isinstance(end, Stopped) and end.dropped  # a dropped tool's scopes are open for ever inside ours
-        if not left_open:
-            try:
-                scope.__exit__(None, None, None)
-            except BaseException as error:  # noqa: BLE001 -- the tool left a scope of its own open; it ends with this task
-                left_open = True
-                self.work.leaked(error)
-        self._deliver(end)
+        left_open = self.leaves_open(end)
+        self._report(end)
         if left_open:
             self.forget_scopes()
-        end = None  # the report may hold an exception, the exception this frame: no cycle for the collector
+        end = value = None  # the report may hold an exception, the exception this frame: no cycle for the collector
 
-    def _deliver(self, end: AttemptEnd) -> None:
-        self._report(end)
+    def _end_by(self, error: BaseException) -> AttemptEnd:
+        if self._force or isinstance(error, ForceStop | Dropped):
+            return Stopped(dropped=isinstance(error, Dropped))
+        return Raised(error)
+
+    def first_wait(self) -> None:
+        """Take note that the tool is about to wait for the first time; in its task."""
+        self._waited = True
+        self.work.waits()
+
+    def enclose(self) -> None:
+        """Put the scope by which the attempt is cancelled around its code; in its task."""
+        self._scope = scope = self._new_scope()
+        scope.__enter__()
+
+    def leaves_open(self, end: AttemptEnd) -> bool:
+        """Leave the scope around the tool's code. Returns whether a scope stays open that nobody will ever leave."""
+        if isinstance(end, Stopped) and end.dropped:  # its scopes are open for ever inside ours
+            return True
+        try:
+            if self._scope is not None:
+                self._scope.__exit__(None, None, None)
+        except BaseException as error:  # noqa: BLE001 -- the tool left a scope of its own open; it ends with this task
+            self.work.leaked(error)
+            return True
+        return False
 
     def forget_scopes(self) -> None:
         """See to it that what the tool left open does not outlive this task."""
-
-    async def _attempt(self) -> Any:
-        work = self.work
-        self.step = next(STEPS)
-        try:
-            if not work.enter():
-                return NotEntered()
-            value = work.invoke()
-            if type(value) is types.CoroutineType:
-                value = await self.drive(value)
-            elif isinstance(value, Awaitable):
-                value = await self.drive(_await(value))
-            return Returned(value)
-        except Dropped:
-            return Stopped(dropped=True)
-        except ForceStop:
-            return Stopped(dropped=False)
-        except BaseException as error:  # noqa: BLE001 -- whatever a tool raises ends this attempt and nothing else
-            return Stopped(dropped=False) if self._force else Raised(error)
 
     def swallowed(self) -> None:
         """Count a cancellation after which the tool waits again, and decide whether that was one too many."""

@@ -7,7 +7,7 @@ from everycall.turn.stop.on_asyncio import _AsyncioRootTask
 from everycall.turn.stop.on_trio import _TrioRootTask
 from everycall.turn.stop.root import RootTask
 
-_DRIVERS = frozenset({_AsyncioRootTask.drive.__code__, _TrioRootTask.drive.__code__, RootTask._attempt.__code__})  # noqa: SLF001 -- their frames are what is looked for
+_DRIVERS = frozenset({_AsyncioRootTask.drive.__code__, _TrioRootTask.drive.__code__, RootTask.body.__code__})
 
 
 def tool_under_way(thread: int) -> tuple[RootTask, list[FrameType]] | None:
@@ -24,7 +24,7 @@ def tool_under_way(thread: int) -> tuple[RootTask, list[FrameType]] | None:
     while frame is not None:
         if frame.f_code in _DRIVERS:
             root = frame.f_locals.get("self")
-            return (root, frames[::-1]) if isinstance(root, RootTask) and frames else None
+            return (root, frames[::-1]) if isinstance(root, RootTask) and root.step and frames else None
         frames.append(frame)
         frame = frame.f_back
     return None
