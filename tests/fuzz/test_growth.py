@@ -135,4 +135,4 @@ def test_the_measure_of_growth_sees_a_quadratic_cost():
         for at in range(len(text)):
             text.count("y", at)
 
-    assert _seconds(quadratic, "x" * 20_000, tries=2) > 9 * _seconds(quadratic, "x" * 5000, tries=2)
+    assert _seconds(quadratic, "x" * 80_000, tries=2) > 9 * _seconds(quadratic, "x" * 20_000, tries=2)

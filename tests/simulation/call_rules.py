@@ -49,8 +49,8 @@ def _of_vocabulary(record, one, result):
             not result.content.startswith('{"error":') or f'"{result.code}"' not in result.content
         ):
             yield "no envelope"
-    elif one.around == "answers for it" or (one.kind == "runs a turn of its own" and record.spent):
-        return  # an inner turn that has no time left, because the loop was blocked, gives no value
+    elif one.around == "answers for it" or (one.kind == "runs a turn of its own" and (record.spent or result.late)):
+        return  # an inner turn that has no time left gives no value, but it may still say so in the grace of its call
     elif not _shows(record, one, result):
         yield "I6: another call's value, or a changed one"
 
