@@ -9,7 +9,6 @@ is inside knowledge of the stock loop; on another loop nothing is done at once.
 
 import asyncio
 import sys
-from asyncio.tasks import _enter_task, _leave_task  # documented for authors of task classes ("Extending asyncio")
 from collections import deque
 from collections.abc import Coroutine
 from contextvars import Context
@@ -31,6 +30,7 @@ if sys.version_info >= (3, 12):
         """See to it that *task* makes its first step, now if possible. The caller's own task goes on afterwards."""
 
 else:
+    from asyncio.tasks import _enter_task, _leave_task  # documented for authors of task classes ("Extending asyncio")
 
     def makes_first_steps(loop: asyncio.AbstractEventLoop) -> bool:
         """Return whether `task_to_begin` can be used on *loop*."""
