@@ -196,3 +196,13 @@ async def test_explain_may_replace_the_text_and_a_broken_one_does_not():
     for explain, expected in [(lambda result: f"<{result.code}>", "<unknown_tool>"), (lambda _: 1 / 0, "error")]:
         turn = await run_tool_calls(message("nothing"), ToolRegistry(explain=explain))
         assert expected in turn.results[0].content
+
+
+@pytest.mark.parametrize("sent", [{}, {"b": {}}, {"b": []}, [{}], [], None, "x:{y}[", 1e308, 10**400, True])
+async def test_every_kind_of_argument_reaches_the_tool_as_it_was_sent(sent):
+    tools = ToolRegistry()
+    tools.add(lambda **given: seen.append(given), name="look", executor="task", parameters={"type": "object"})
+    seen = []
+    turn = await run_tool_calls(message(call("look", {"a": sent})), tools)
+    assert turn.ok
+    assert seen == [{"a": sent}]

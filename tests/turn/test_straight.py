@@ -62,9 +62,10 @@ async def test_calls_that_never_wait_are_over_before_the_loop_passes(begun):
 async def test_turns_that_never_wait_let_the_loop_pass_in_the_end(monkeypatch):
     tools, passed = tools_of(quick), []
     monkeypatch.setattr(on_asyncio, "MAX_HELD", 0.0)
-    asyncio.get_running_loop().call_soon(passed.append, True)
-    await run_tool_calls(message("quick"), tools)
-    assert passed == [True]
+    for turn in (1, 2, 3):
+        asyncio.get_running_loop().call_soon(passed.append, turn)
+        await run_tool_calls(message("quick"), tools)
+    assert passed == [1, 2, 3]
 
 
 @on_asyncio_alone

@@ -8,7 +8,7 @@ from everycall.core.making import new_tuple
 from everycall.core.outcomes import Code, ToolResult
 from everycall.core.policy import Limits
 from everycall.core.text import one_line, utf8_size
-from everycall.registry.arguments import ArgumentsRefused, is_strict, read_arguments
+from everycall.registry.arguments import ArgumentsRefused, read_arguments
 from everycall.registry.tool import Bound, Tool
 from everycall.turn.policies import Policies, policies_of
 
@@ -85,8 +85,6 @@ MAX_NAME_SEARCHES = 20
 NOBODY_TO_ASK = "This tool needs consent, and there is nobody to give it here. Do without it."
 """Why a call that needs consent is not run where no approver was given."""
 
-_NO_NOTES: tuple[str, ...] = ()
-
 CUT_OFF = "The message was cut off before it was complete, so none of its calls was run. Send them again."
 """Why a call of a truncated message is not run: a client may have completed its arguments by guessing."""
 
@@ -115,7 +113,7 @@ def plan(
     """
     if cut_off:
         return [Rejected(call, "unfinished_message", CUT_OFF) for call in calls]
-    echoes = _echoes(calls) if len(calls) > 1 else {}
+    echoes = _echoes(calls)
     plans: list[Plan] = []
     searches = MAX_NAME_SEARCHES
     room = limits.turn_argument_bytes
@@ -131,7 +129,7 @@ def plan(
             one = _plan_one(call, tools, limits, room, approver=approver)
             plans.append(one)
             if type(one) is Planned:
-                room -= len(one.text) if one.text.isascii() else utf8_size(one.text)
+                room -= utf8_size(one.text)
         else:
             searches -= 1
             plans.append(
@@ -148,12 +146,10 @@ def _plan_one(
     if isinstance(call.arguments, str) and room < len(call.arguments) <= limits.argument_bytes:
         return _too_much(call, limits)  # before they are paid for
     try:
-        text, notes = call.arguments, _NO_NOTES
-        if type(text) is not str or not is_strict(text, limits.argument_bytes):
-            text, notes = read_arguments(text, max_bytes=limits.argument_bytes)
+        text, notes = read_arguments(call.arguments, max_bytes=limits.argument_bytes)
         if 4 * len(text) > room and utf8_size(text) > room:  # a character has up to four bytes
             return _too_much(call, limits)
-        bound = tool.binder.bind(text)
+        bound = tool.bind(text)
     except ArgumentsRefused as refusal:
         message = tool.redactor.hide(refusal.message) if refusal.foreign else refusal.message
         return Rejected(call, "invalid_arguments", message)
@@ -181,7 +177,7 @@ def _echoes(calls: Sequence[ToolCall]) -> dict[int, int]:
 
     A repeated id alone is not enough: weak models reuse ids for different calls. An absent id never makes an echo.
     """
-    if len({call.sent_id for call in calls}) == len(calls):
+    if len(calls) < 2 or len({call.sent_id for call in calls}) == len(calls):
         return {}
     first: dict[tuple[str, str, str], int] = {}
     echoes: dict[int, int] = {}
