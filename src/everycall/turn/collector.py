@@ -115,21 +115,7 @@ class Collector:
             )
         if self.results[position] is not None:
             return ()
-        call = self._calls[position]
-        result = ToolResult(
-            call_id=call.call_id,
-            tool_name=call.name,
-            status=STATUS_OF[outcome.code],
-            code=outcome.code,
-            effect=outcome.effect,
-            content="",
-            error=outcome.error,
-            attempts=attempts,
-            queued=queued,
-            duration=duration,
-            late=outcome.late,
-            retryable=outcome.retryable,
-        )
+        result = unsuccessful(self._calls[position], outcome, attempts=attempts, queued=queued, duration=duration)
         emit, room = self._emit, self._room(position)
         self._write(
             position,
@@ -229,6 +215,26 @@ class Collector:
                 queued=result.queued,
                 duration=result.duration,
             )
+
+
+def unsuccessful(
+    call: ToolCall, outcome: Outcome, *, attempts: int = 0, queued: float = 0.0, duration: float = 0.0
+) -> ToolResult:
+    """Return the result of a call that did not succeed, as yet without the text that the model reads."""
+    return ToolResult(
+        call_id=call.call_id,
+        tool_name=call.name,
+        status=STATUS_OF[outcome.code],
+        code=outcome.code,
+        effect=outcome.effect,
+        content="",
+        error=outcome.error,
+        attempts=attempts,
+        queued=queued,
+        duration=duration,
+        late=outcome.late,
+        retryable=outcome.retryable,
+    )
 
 
 def explained(

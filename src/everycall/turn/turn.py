@@ -10,10 +10,10 @@ import anyio.lowlevel
 from everycall.core.calls import ParsedMessage, ToolCall
 from everycall.core.decisions import Decision, PendingCall
 from everycall.core.errors import UsageError
-from everycall.core.outcomes import STATUS_OF, Code, ToolResult
+from everycall.core.outcomes import Code, ToolResult
 from everycall.ports import Dialect, Observer, Rendered
 from everycall.turn.arrangement import schedule_of, scheduled_calls
-from everycall.turn.collector import Collector, Explain, explained
+from everycall.turn.collector import Collector, Explain, explained, unsuccessful
 from everycall.turn.judge import Outcome, rejected
 from everycall.turn.plan import Echo, Kept, Plan, Rejected
 from everycall.turn.resources import Resources
@@ -349,19 +349,8 @@ class Turn:
         if type(plan) is Kept:
             return plan.result
         outcome = self._if_stopped(position)
-        call = self.calls[position]
-        result = ToolResult(
-            call_id=call.call_id,
-            tool_name=call.name,
-            status=STATUS_OF[outcome.code],
-            code=outcome.code,
-            effect=outcome.effect,
-            content="",
-            error=outcome.error,
-            retryable=outcome.retryable,
-        )
         return explained(
-            result,
+            unsuccessful(self.calls[position], outcome),
             outcome.message,
             self._plan.explain,
             lambda _where, _error: None,
