@@ -1,8 +1,8 @@
 """Frozen values, made fast.
 
-The constructor of a frozen dataclass pays for its own lock: each field goes through `object.__setattr__`, which
-multiplies its cost by five. The few values that every call is made of are made in a function each: as an object of a
-class with the same slots and no lock, which becomes what it is meant to be when its fields are set:
+The constructor of a frozen dataclass pays for its own lock: each field goes through `object.__setattr__`, which takes
+several times as long as setting it. The few values that every call is made of are made in a function each: as an object
+of a class with the same slots and no lock, which becomes what it is meant to be when its fields are set:
 
     made = Unlocked()
     made.name = name
