@@ -173,13 +173,6 @@ def described(record):
     shown = ("stop", "stop_after", "stopped_at", "limit", "onlooker", "explain", "wrapped", "took", "raised", "world")
     lines = [", ".join(f"{name}={getattr(record, name)!r}" for name in shown)]
     for one, result in zip(record.calls, record.results, strict=False):
-        lines.append(f"  {one}\n    {_shown(result)}")
+        lines.append(f"  {one}\n    {result}")
     lines += [f"    {event}" for event in record.events]
     return "\n".join(lines)
-
-
-def _shown(result):
-    try:
-        return repr(result)
-    except BaseException as error:  # a value that is unwilling to be shown
-        return f"{result.code} {result.effect} (its value raises {type(error).__name__})"

@@ -5,7 +5,7 @@ import json
 import anyio
 import pytest
 
-from everycall import MessageError, ToolRegistry, UsageError, open_turn, run_tool_calls
+from everycall import MessageError, Redaction, ToolRegistry, UsageError, open_turn, run_tool_calls
 from tests.messages import call, message, numbered
 
 
@@ -124,6 +124,24 @@ async def test_the_value_is_encoded_when_the_call_is_sealed():
 
     turn = await run_tool_calls(message("shares", "spoils"), tools)
     assert turn["call_shares"].content == '{"n":1}'
+
+
+class Unwilling(dict):
+    def __repr__(self):
+        raise ValueError("from __repr__")
+
+
+@pytest.mark.parametrize(
+    "value", [Unwilling(secret="s3cret"), {"n": 10**5000}, ["s3cret"] * 100_000], ids=["unwilling", "endless", "huge"]
+)
+async def test_a_result_is_shown_by_what_the_model_reads_whatever_its_value_is(value):
+    tools = ToolRegistry(redact=Redaction(secrets=("s3cret",)))
+    tools.add(lambda: value, name="gives", executor="task", max_result_bytes=2000)
+    (result,) = (await run_tool_calls(message("gives"), tools)).results
+    assert result.value is value
+    assert repr(result.content) in repr(result)
+    assert "s3cret" not in repr(result)
+    assert len(repr(result)) < 3000
 
 
 @pytest.mark.parametrize(

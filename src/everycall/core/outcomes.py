@@ -5,7 +5,7 @@ The table `STATUS_OF` is the whole vocabulary; nothing else may be put into a re
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from everycall.core.content import Content
@@ -93,7 +93,7 @@ class ToolResult:
         code: the precise reason.
         effect: whether anything changed: `none`, `done` or `unknown`.
         content: what the model reads: text, or parts.
-        value: what the tool returned, on success; else None.
+        value: what the tool returned, on success; else None. No part of the `repr`: it may be huge, or refuse.
         error: what the tool raised, if it did.
         attempts: attempts that were started.
         queued: seconds spent waiting for a free place.
@@ -108,7 +108,7 @@ class ToolResult:
     code: Code
     effect: Effect
     content: Content
-    value: object = None
+    value: object = field(default=None, repr=False)
     error: Failure | None = None
     attempts: int = 0
     queued: float = 0.0
