@@ -30,7 +30,10 @@ def main():
     )
     parser.add_argument("--exhaustive", action="store_true", help="every order of events of up to three calls")
     parser.add_argument(
-        "--twins", type=int, metavar="N", help="N turns on both backends, and without one of their calls"
+        "--twins",
+        type=int,
+        metavar="N",
+        help="N turns on both backends, with nobody looking on, and without one of their calls",
     )
     arguments = parser.parse_args()
     backends = [arguments.backend] if arguments.backend else BACKENDS
@@ -99,7 +102,7 @@ def _exhaustive(backends):
 def _twins(count, seed):
     wrong = [line for number in range(seed, seed + count) for line in differences(number)]
     print(*wrong, sep="\n", end="\n" if wrong else "")
-    print(f"{count} turns played three times, {len(wrong)} differences")
+    print(f"{count} turns played four times, {len(wrong)} differences")
     return 1 if wrong else 0
 
 

@@ -50,6 +50,30 @@ MUTANTS = (
         "self.context = way._context",
     ),
     Mutant(
+        "a call that is over at once is not counted as an attempt",
+        "turn.straight:FirstTry.report",
+        "attempts=1",
+        "attempts=0",
+    ),
+    Mutant(
+        "a call that is over at once is given the value of none",
+        "turn.straight:FirstTry.report",
+        "end.value,",
+        "None,",
+    ),
+    Mutant(
+        "what a call over at once returned is not bounded",
+        "turn.straight:FirstTry.report",
+        "max_bytes=tool.max_result_bytes",
+        "max_bytes=10**9",
+    ),
+    Mutant(
+        "a call that fails at once is sealed as one that returned",
+        "turn.straight:FirstTry.report",
+        "and type(end) is Returned",
+        "",
+    ),
+    Mutant(
         "a call that is begun at once has no deadline when it waits",
         "turn.supervise:Supervisor.adopt",
         "self.deadlines.start_clock(attempt, started)",

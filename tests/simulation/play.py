@@ -12,7 +12,7 @@ from tests.simulation.loops import spend
 from tests.simulation.policies import APPROVAL, approver
 from tests.simulation.script import GRACE, QUEUE
 from tests.simulation.stops import STOPS, stopped
-from tests.simulation.tools import DATA, registry_of, tool_name_of
+from tests.simulation.tools import DATA, RECORD, registry_of, tool_name_of
 
 TICK = 0.05
 """Virtual seconds in which what is over also ends."""
@@ -152,6 +152,7 @@ def _asked(record):
 async def _play(turn, record):
     record.turn = turn
     VARIABLE.set(f"{record.name}'s")
+    RECORD.set(record)
     record.began, spent = anyio.current_time(), record.world.spent
     try:
         if record.followed:

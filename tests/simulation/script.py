@@ -67,6 +67,7 @@ class SimulatedCall:
     policy: str = ""
     decision: str = "approves"
     decides_after: float = 0.0
+    without_context: bool = False  # where it can do without; what is begun at once is over in one step then
     visits: list = field(default_factory=list)
     reports: int = 0
     alive: int = 0
@@ -184,8 +185,9 @@ def _draw_call(rng, backend, record, position):
         safe=safe,
         attempts=attempts,
         jitter=jitter,
-        seconds=rng.uniform(0.01, 0.6),
+        seconds=rng.choice([0.0, 1.0]) * rng.uniform(0.01, 0.6),
         policy=rng.choice(policies),
+        without_context=rng.random() < 0.5,
     )
     if not POLICIES[one.policy].fits(safe):
         one.policy = "reads"

@@ -70,7 +70,7 @@ def test_the_page_names_every_broken_engine():
 
 
 @pytest.mark.parametrize("seed", range(25))
-def test_neither_the_backend_nor_a_faulty_sibling_changes_what_becomes_of_a_call(seed):
+def test_neither_the_backend_nor_an_onlooker_nor_a_faulty_sibling_changes_what_becomes_of_a_call(seed):
     assert differences(seed) == []
 
 

@@ -1,10 +1,13 @@
 """The tools of the simulation: one for each combination of options, made once; what a call does stands in its script.
 
-A tool finds the script through its context (`deps` is the `Record`) and its arguments (`n` is the position).
+A tool finds the script through its context (`deps` is the `Record`) and its arguments (`n` is the position). One that
+takes no context finds the record in a context variable of the caller's.
 """
 
+import contextvars
 import weakref
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import anyio
 
@@ -19,6 +22,7 @@ from tests.simulation.values import SECRET
 
 DATA = [1, [2, 3]]
 """What every call gets as an argument, and changes."""
+RECORD = contextvars.ContextVar("record")
 
 
 class Local:
@@ -66,7 +70,13 @@ def tool_name_of(one):
     """Return the name of the tool that does what the script says of a call."""
     where = "thread" if BEHAVIOURS[one.kind].in_thread else "task"
     jitter = "jitter" if one.jitter else "even"
-    return f"{where}_{one.safe}_{one.attempts}_{jitter}" + (f"_{one.policy}" if one.policy else "")
+    more = [one.policy] * bool(one.policy) + ["without_context"] * _does_without_context(one)
+    return "_".join([where, one.safe, str(one.attempts), jitter, *more])
+
+
+def _does_without_context(one):
+    row = BEHAVIOURS[one.kind]
+    return one.without_context and not row.asks and not row.in_thread
 
 
 def _add(registry, one):
@@ -79,8 +89,9 @@ def _add(registry, one):
 
 
 def _register(registry, one, policy, options):
+    on_the_loop = on_loop_without_context if _does_without_context(one) else on_loop
     registry.add(
-        in_thread if BEHAVIOURS[one.kind].in_thread else on_loop,
+        in_thread if BEHAVIOURS[one.kind].in_thread else on_the_loop,
         name=tool_name_of(one),
         call_timeout=CALL_TIMEOUT,
         retry=policy,
@@ -91,6 +102,20 @@ def _register(registry, one, policy, options):
 
 
 # --- the code of every tool -------------------------------------------------------------------------------
+
+
+class NoContext(NamedTuple):
+    """What stands for the context in a tool that takes none."""
+
+    deps: Record
+    call_id: str
+    attempt: int
+    idempotency_key: str = ""
+
+
+async def on_loop_without_context(n: int, data: list) -> object:
+    record = RECORD.get()
+    return await on_loop(n, data, NoContext(record, f"c{n}", len(record.calls[n].visits) + 1))
 
 
 async def on_loop(n: int, data: list, context: ToolContext) -> object:
