@@ -15,7 +15,9 @@ from benchmarks.dispatch.report import Report, machine
 
 LEAST = 0.05
 """Seconds of CPU time of one sample: some thousand times the resolution of the clock, and several collections."""
-QUICK_LEAST = 0.005
+ABOUT = 5
+"""Samples of CPU time per contender and round."""
+QUICK_LEAST, QUICK_ABOUT = 0.005, 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,8 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rounds = asked.rounds or (1 if asked.quick else 7)
     wanted = questions(sizes=sizes, quick=asked.quick)
 
+    least, about = (QUICK_LEAST, QUICK_ABOUT) if asked.quick else (LEAST, ABOUT)
+
     async def measure() -> list[Samples]:
-        return await run_rounds(wanted, rounds=rounds, least=QUICK_LEAST if asked.quick else LEAST, tell=_tell)
+        return await run_rounds(wanted, rounds=rounds, least=least, about=about, tell=_tell)
 
     where = machine()
     try:
@@ -49,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.dispatch", description="What the dispatch of calls costs."
     )
-    parser.add_argument("--rounds", type=_count, help="samples of each figure (default: 7, or 1 with --quick)")
+    parser.add_argument("--rounds", type=_count, help="figures of each kind (default: 7, or 1 with --quick)")
     parser.add_argument(
         "--sizes", type=_count, nargs="+", metavar="N", help="calls of the no-op turns (default: 1 to 5000)"
     )

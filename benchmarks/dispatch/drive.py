@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -97,18 +98,20 @@ async def import_time(name: str, bytecode: str) -> float:
 
 
 async def run_rounds(
-    asked: Sequence[Question], *, rounds: int, least: float, tell: Callable[[str], object]
+    asked: Sequence[Question], *, rounds: int, least: float, about: int, tell: Callable[[str], object]
 ) -> list[Samples]:
     """Ask every contender every question, *rounds* times.
 
     Args:
         asked: the questions.
-        rounds: how many samples of each are taken.
+        rounds: how many figures of each are taken.
         least: seconds of CPU time that a sample of `cpu` takes at least.
+        about: samples of `cpu` per contender and round, taken in turn; their median counts, so that what disturbs the
+            machine for a moment disturbs no figure.
         tell: receives one line of progress per round.
 
     Returns:
-        The samples of each round.
+        The figures of each round.
 
     Raises:
         RuntimeError: a contender failed, or answered its message wrongly.
@@ -124,15 +127,21 @@ async def run_rounds(
         for number in range(1, rounds + 1):
             tell(f"round {number} of {rounds}")
             taken.append(
-                {question.name: await _samples(question, contenders, least, bytecode) for question in _shuffled(asked)}
+                {one.name: await _samples(one, contenders, least, about, bytecode) for one in _shuffled(asked)}
             )
         return taken
 
 
-async def _samples(question: Question, contenders: Sequence[Asked], least: float, bytecode: str) -> dict[str, float]:
+async def _samples(
+    question: Question, contenders: Sequence[Asked], least: float, about: int, bytecode: str
+) -> dict[str, float]:
     if question.measure == "import":
         return {one.name: await import_time(one.name, bytecode) for one in _shuffled(contenders)}
-    return {one.name: await one.ask(question, least) for one in _shuffled(contenders)}
+    taken: dict[str, list[float]] = {one.name: [] for one in contenders}
+    for _ in range(about if question.measure == "cpu" else 1):
+        for one in _shuffled(contenders):
+            taken[one.name].append(await one.ask(question, least))
+    return {name: median(samples) for name, samples in taken.items()}
 
 
 def _shuffled(items: Sequence[Any]) -> list[Any]:

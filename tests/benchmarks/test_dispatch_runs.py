@@ -12,7 +12,7 @@ from benchmarks.dispatch import __main__ as command_line
 from benchmarks.dispatch import drive
 from benchmarks.dispatch.contenders import naive_anyio, naive_asyncio, ours
 from benchmarks.dispatch.figures import Figure, figures
-from benchmarks.dispatch.questions import CONTENDERS, OURS, REFERENCE, Question, Target, no_op
+from benchmarks.dispatch.questions import CONTENDERS, OURS, REFERENCE, Question, Target, no_op, sleeping
 from benchmarks.dispatch.report import Report
 from benchmarks.dispatch.tools import TOOLS, message, require_answered
 from benchmarks.dispatch.worker import memory_per_call
@@ -73,7 +73,7 @@ def ends_with(monkeypatch, verdict, *options):
     """The exit code of a run of one round in which ours takes *verdict* times the reference's time."""
     question = no_op(1)
 
-    async def run_rounds(asked, *, rounds, least, tell):
+    async def run_rounds(asked, *, rounds, least, about, tell):
         return [{one.name: samples(question, 1.0, 10.0, 10.0 * verdict)[question.name] for one in asked}]
 
     monkeypatch.setattr(command_line, "run_rounds", run_rounds)
@@ -90,12 +90,32 @@ def test_a_missed_target_ends_with_1_only_if_that_was_asked_for(monkeypatch, cap
 
 
 def test_a_contender_that_fails_ends_with_2_and_one_line(monkeypatch, capsys):
-    async def run_rounds(asked, *, rounds, least, tell):
+    async def run_rounds(asked, *, rounds, least, about, tell):
         raise RuntimeError("naive anyio failed: no-op, 1 call; its error is above")
 
     monkeypatch.setattr(command_line, "run_rounds", run_rounds)
     assert command_line.main([]) == 2
     assert capsys.readouterr().err == "error: naive anyio failed: no-op, 1 call; its error is above\n"
+
+
+class Told:
+    """A contender that answers with the figures it is given; `asked` holds the names in the order of the questions."""
+
+    def __init__(self, name, figures, asked):
+        self.name, self._figures, self._asked = name, iter(figures), asked
+
+    async def ask(self, question, least):
+        self._asked.append(self.name)
+        return next(self._figures)
+
+
+@pytest.mark.parametrize(("question", "figure", "times"), [(no_op(1), 3.0, 5), (sleeping(1000), 9.0, 1)])
+async def test_cpu_time_is_the_median_of_samples_that_are_taken_in_turn(question, figure, times):
+    asked = []
+    contenders = [Told(name, [9.0, 1.0, 3.0, 2.0, 100.0], asked) for name in "ab"]
+    taken = await drive._samples(question, contenders, 0.05, 5, "")
+    assert taken == {"a": figure, "b": figure}
+    assert [sorted(asked[at : at + 2]) for at in range(0, len(asked), 2)] == [["a", "b"]] * times
 
 
 @pytest.mark.real
