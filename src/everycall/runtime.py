@@ -167,7 +167,8 @@ class ToolRuntime(Generic[Deps_contra]):
         runs and returns it.
 
         Raises:
-            UsageError: an argument is wrong, or the runtime is not entered, or closed.
+            UsageError: an argument is wrong, or the runtime is not entered, or closed; or a tool asks for the turn of
+                which it is a part.
             MessageError: the message cannot be read, or a turn of this *key* runs another message.
         """
         turn = self.open_turn(assistant_msg, key=key, deps=deps, turn_timeout=turn_timeout, finish_reason=finish_reason)

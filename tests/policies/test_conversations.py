@@ -5,7 +5,7 @@ import contextvars
 import anyio
 import pytest
 
-from everycall import Approve, MessageError, ToolContext, ToolRegistry, ToolRuntime
+from everycall import Approve, MessageError, ToolContext, ToolRegistry, ToolRuntime, UsageError
 from tests.messages import call, message
 
 who = contextvars.ContextVar("who", default="nobody")
@@ -54,6 +54,27 @@ async def test_another_message_of_a_key_is_refused_while_one_runs():
             await runtime.open_turn(asks(1), key="k").run()
         await runtime.run(asks(3), key="other")
     assert ran == [1, 3]
+
+
+@pytest.mark.parametrize("name", ["asks_itself", "asks_through_another"])
+async def test_a_tool_that_asks_for_its_own_turn_is_told_so_and_does_not_wait_for_itself(name):
+    tools, asked = ToolRegistry(), message(name)
+
+    @tools.tool
+    async def asks_itself() -> str:
+        with pytest.raises(UsageError, match="'k' cannot run that turn again: it would wait for itself"):
+            await runtime.run(asked, key="k")
+        return "told so"
+
+    @tools.tool
+    async def asks_through_another() -> str:
+        return (await runtime.run(message("asks_itself"), key="another")).results[0].content
+
+    began = anyio.current_time()
+    async with ToolRuntime(tools) as runtime:
+        turn = await runtime.run(asked, key="k")
+    assert turn.results[0].content == "told so"
+    assert anyio.current_time() == pytest.approx(began, abs=0.1)
 
 
 async def test_a_key_is_free_again_when_its_turn_has_ended_in_whatever_way():

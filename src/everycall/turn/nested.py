@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol
 
+from everycall.core.calls import ToolCall
 from everycall.turn.gates import Gate, RateGate, Waiter
 from everycall.turn.plan import Plan, Planned, Rejected
 
@@ -96,6 +97,17 @@ class Nest:
                 return slot.lent.setdefault(gate, LentGate(held))
             slot = slot.nest.around
         return gate
+
+
+def is_within(calls: Sequence[ToolCall]) -> bool:
+    """Return whether the code that asks runs in one of *calls*, or in a turn that such code runs."""
+    inside = INSIDE.get()
+    slot = None if inside is None else inside.slot
+    while slot is not None:
+        if any(slot.call is call for call in calls):
+            return True
+        slot = slot.nest.around
+    return False
 
 
 class LentGate(Gate):

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from everycall.core.errors import MessageError
+from everycall.core.errors import MessageError, UsageError
 from everycall.core.text import one_line
+from everycall.turn.nested import is_within
 
 if TYPE_CHECKING:
     from everycall.turn.turn import Turn
@@ -37,12 +38,18 @@ class RunningTurns:
 
         Raises:
             MessageError: it runs another message.
+            UsageError: this code is a part of it, and would wait for itself.
         """
         other = self._by_key.get(turn.key) if turn.key is not None else None
         if other is not None and not _same_message(turn, other):
             raise MessageError(
                 f"a turn with key {one_line(other.key or '', 100)!r} runs another message, and a key names one turn "
                 "at a time: wait for it, or give this one a key of its own"
+            )
+        if other is not None and is_within(other.calls):
+            raise UsageError(
+                f"a tool of the turn with key {one_line(other.key or '', 100)!r} cannot run that turn again: it would "
+                "wait for itself; give the inner turn a key of its own"
             )
         return other
 
