@@ -109,7 +109,7 @@ def test_an_output_that_cannot_be_written_is_one_line_and_no_traceback(tmp_path)
     words = [sys.executable, "-m", "everycall", "check", str(history)]
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, timeout=30, check=False)
-    assert done.returncode == 2
+    assert done.returncode == 74
     assert "No space left" in done.stderr
     assert done.stderr.count("\n") == 1
 
@@ -117,5 +117,5 @@ def test_an_output_that_cannot_be_written_is_one_line_and_no_traceback(tmp_path)
 def test_a_closed_output_is_no_traceback():
     words = f"{sys.executable} -m everycall tools x:y >&-"
     done = subprocess.run(words, shell=True, stderr=subprocess.PIPE, text=True, timeout=30, check=False)
-    assert done.returncode == 2
+    assert done.returncode == 74
     assert "Traceback" not in done.stderr

@@ -302,7 +302,7 @@ MODULES = {
     "my_tools:Shop.nothing": ("", "there is no 'nothing'"),
     "my_tools:not_a_registry": ("", "is no ToolRegistry but of the type int; did you mean my_tools:registry?"),
     "my_tools": ("", "wants module:attribute"),
-    "my_tools.py:registry": ("", "There is no module 'my_tools.py'"),
+    "my_tools.py:registry": ("", "with dots and without .py"),
     "./my_tools:registry": ("", "with dots and without .py"),
     "a..b:registry": ("", "wants module:attribute"),
     ":registry": ("", "wants module:attribute"),

@@ -2,19 +2,21 @@
 
 1. A command lives in a module of this package with `add_commands(subparsers)`. It sets `run`, a function of the parsed
    arguments that returns the exit code. Only the module of the command that was asked for is imported.
-2. Bad input is one line on stderr and exit code 2, never a traceback.
+2. Bad input is one line on stderr and exit code 2, never a traceback. A command tells what it cannot read or start:
+   an `OSError` that it lets through means that its answer could not be written.
 3. Text that is not ours is escaped before it is shown: see `everycall.core.text`.
 """
 
 import argparse
-import os
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, NoReturn
 
-from everycall.cli.exits import BROKEN_PIPE, INTERRUPTED, UNUSABLE
+from everycall.cli.exits import BROKEN_PIPE, INTERRUPTED, UNUSABLE, UNWRITTEN
+from everycall.cli.streams import always_stderr, discard_output
 from everycall.core.errors import EverycallError
 from everycall.core.text import one_line
 
@@ -29,7 +31,7 @@ examples:
   curl ... | everycall run - --tools my_app.tools:registry --output json
   everycall check conversations.jsonl                  what a provider would refuse in stored conversations
 
-exit codes: 0 all is well, 1 --strict or check found something, 2 unusable input, 130 Ctrl-C
+exit codes: 0 all is well, 1 --strict or check found something, 2 unusable input, 74 no output, 130 Ctrl-C
 """
 
 
@@ -43,40 +45,42 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code.
     """
     words = sys.argv[1:] if argv is None else list(argv)
+    with always_stderr():
+        return _exit_code_of(words)
+
+
+def _exit_code_of(words: list[str]) -> int:
     if sys.stdout is None:  # it was closed by whoever started this
-        return UNUSABLE
+        _complain("cannot write the answer: the standard output is closed; lead it to a file, or to /dev/null")
+        return UNWRITTEN
     try:
         return _carry_out(words)
     except EverycallError as error:
-        print(f"everycall: {_shown(_in_words_of_the_shell(str(error)))}", file=sys.stderr)  # noqa: T201
+        _complain(_in_words_of_the_shell(str(error)))
         return UNUSABLE
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        _discard_output()  # nobody reads any more, as in `everycall ... | head`
+        discard_output()  # nobody reads any more, as in `everycall ... | head`
         return BROKEN_PIPE
     except OSError as error:
-        _discard_output()
-        if sys.stderr is not None:
-            print(f"everycall: {_shown(str(error))}", file=sys.stderr)  # noqa: T201 - as above
-        return UNUSABLE
+        discard_output()
+        _complain(f"cannot write the answer: {error.strerror or error}")
+        return UNWRITTEN
 
 
-def _shown(complaint: str) -> str:
+def _complain(what: str) -> None:
     from everycall.cli.foreign import shown_line  # noqa: PLC0415 - only where something is wrong
 
-    return shown_line(complaint, 600)
-
-
-def _discard_output() -> None:
-    """Send what is still in the buffer nowhere: the interpreter would complain when it flushes at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with suppress(OSError):  # the exit code still says it
+        print(f"everycall: {shown_line(what, 600)}", file=sys.stderr)  # noqa: T201 - what stderr is for
 
 
 def _in_words_of_the_shell(text: str) -> str:
     """Return an error of the library with its parameters spelled as options."""
     text = re.sub(r'dialect="([a-z-]+)"', r"--dialect \1", text).replace("dialect=...", "--dialect")
-    return text.replace("; write None for no limit", "").replace("turn_timeout must", "--turn-timeout must")
+    text = text.replace("; write None for no limit", "").replace("turn_timeout must", "--turn-timeout must")
+    return re.sub(r"^key must be (.*), or None", r"--key must be \1", text)
 
 
 def _carry_out(words: list[str]) -> int:

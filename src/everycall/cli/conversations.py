@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO
 
-from everycall.cli.reading import NotJson, decoded, opened
+from everycall.cli.reading import NotJson, decoded, named, opened
 
 HOLDERS = ("messages", "input", "contents")
 """Where requests hold their history: most providers, OpenAI Responses, Gemini."""
@@ -75,7 +75,7 @@ def read_conversations(path: str, advance: Callable[[int], None]) -> Read:
         with opened(path) as file:
             yield from _read(file, path, advance)
     except OSError as error:
-        raise Unusable(f"{path}: {error.strerror or type(error).__name__}") from error
+        raise Unusable(f"{named(path)}: {error.strerror or type(error).__name__}") from error
 
 
 def _read(file: IO[bytes], path: str, advance: Callable[[int], None]) -> Read:

@@ -1,21 +1,24 @@
 """`everycall check` and `everycall repair`: stored conversations on the command line.
 
-Exit codes: 0 all is in order (or is now, for `repair`), 1 there are findings, 2 something could not be read.
+Exit codes: 0 all is in order (or is now, for `repair`), 1 there are findings, 2 something could not be read, 74 the
+output could not be written.
 """
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from everycall.cli.conversations import Conversation, Unusable, read_conversations
-from everycall.cli.exits import DONE, FOUND, UNUSABLE
+from everycall.cli.exits import DONE, FOUND, UNUSABLE, UNWRITTEN
 from everycall.cli.places import first_text, show
+from everycall.cli.reading import named
 from everycall.core.errors import MessageError
 from everycall.core.history import Edit, Finding
 from everycall.core.text import one_line
@@ -44,7 +47,7 @@ def add_commands(subparsers: Any) -> None:
         "check",
         help="find what a provider would refuse in stored conversations",
         description=f"Find what a provider would refuse in stored conversations. {_FORMATS}",
-        epilog="Exit codes: 0 clean, 1 findings, 2 something could not be read.",
+        epilog="Exit codes: 0 clean, 1 findings, 2 something could not be read, 74 the output could not be written.",
     )
     checks.add_argument("files", nargs="+", metavar="FILE")
     checks.add_argument("--allow-open", action="store_true", help="calls at the end may still wait for their results")
@@ -54,7 +57,8 @@ def add_commands(subparsers: Any) -> None:
         "repair",
         help="mend stored conversations so that a provider takes them",
         description=f"Mend stored conversations so that a provider takes them. {_FORMATS}",
-        epilog="The changes are listed on stderr. Exit codes: 0 the output is clean, 2 something could not be read.",
+        epilog="The changes are listed on stderr. Exit codes: 0 the output is clean, 2 something could not be read, "
+        "74 the output could not be written.",
     )
     repairs.add_argument("file", metavar="FILE")
     repairs.add_argument("-o", "--out", metavar="OUT", help="where to write; the standard output if absent")
@@ -130,19 +134,21 @@ def run_repair(args: argparse.Namespace) -> int:
     """Carry out `everycall repair`."""
     _escape_what_the_terminal_cannot_show()
     tally = _Tally()
+    code = UNUSABLE
     try:
         with _written(args.out, tally) as out:
             for one in _conversations(args.file, tally):
                 out.write(_repair_one(one, args))
-    except BrokenPipeError:
-        raise
     except OSError as error:
-        _complain(tally, f"{args.out}: {error.strerror}")
-    except MessageError as error:
+        if args.out is None:
+            raise  # the standard output is the same for all commands
+        code = UNWRITTEN
+        _complain(tally, f"{named(args.out)}: {error.strerror}")
+    except (MessageError, Unusable) as error:
         _complain(tally, str(error))
     if tally.unusable and args.out is not None:
-        _print(f"everycall: nothing was written to {one_line(args.out, 300)}", sys.stderr)
-    return UNUSABLE if tally.unusable else DONE
+        _print(f"everycall: nothing was written to {one_line(named(args.out), 300)}", sys.stderr)
+    return code if tally.unusable else DONE
 
 
 def _repair_one(one: Conversation, args: argparse.Namespace) -> bytes:
@@ -184,7 +190,9 @@ def _conversations(path: str, tally: _Tally) -> Iterator[Conversation]:
 @contextmanager
 def _progress(path: str) -> Iterator[Callable[[int], None]]:
     """Show on a terminal how much of a large file has been read, if `rich` is installed; else show nothing."""
-    size = Path(path).stat().st_size if path != "-" and Path(path).is_file() else 0
+    size = 0
+    with suppress(OSError):  # whoever opens it says what is wrong with it
+        size = Path(path).stat().st_size if path != "-" and Path(path).is_file() else 0
     if size < _LEAST_FOR_PROGRESS or not sys.stderr.isatty():
         yield lambda _: None
         return
@@ -201,21 +209,30 @@ def _progress(path: str) -> Iterator[Callable[[int], None]]:
 
 @contextmanager
 def _written(path: str | None, tally: _Tally) -> Iterator[IO[bytes]]:
-    """Open what is written to. A file appears whole, or not at all: not if anything could not be read."""
+    """Open what is written to. A file appears whole, or not at all: not if anything could not be read.
+
+    Raises:
+        Unusable: there can be no file of this name.
+        OSError: what is written does not arrive.
+    """
     if path is None:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    folder = Path(path).resolve().parent
-    with tempfile.NamedTemporaryFile(dir=folder, prefix=".everycall-", delete=False) as file:
-        try:
+    if not path or Path(path).is_dir():
+        raise Unusable(f"{named(path)}: -o wants the name of a file.")
+    try:
+        descriptor, name = tempfile.mkstemp(dir=Path(path).resolve().parent, prefix=".everycall-")
+    except OSError as error:
+        raise Unusable(f"{path}: {error.strerror}") from error
+    draft = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
             yield file
-            file.close()
-            if not tally.unusable:
-                Path(file.name).replace(path)
-        finally:
-            file.close()
-            Path(file.name).unlink(missing_ok=True)
+        if not tally.unusable:
+            draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _complain(tally: _Tally, text: str) -> None:

@@ -1,8 +1,10 @@
 """Finds a registry by its name, `module:attribute`. Importing runs the module: it is your code, and trusted."""
 
+import importlib
+import os
 import sys
 import traceback
-from importlib import import_module
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
@@ -13,6 +15,8 @@ from everycall.core.text import one_line, type_name
 from everycall.registry import ToolRegistry
 
 _MAX_SHOWN = 5
+_OURS = str(Path(__file__).parents[1]) + os.sep
+_MACHINERY = str(Path(importlib.__file__).parent) + os.sep
 
 
 def load_registry(target: str) -> ToolRegistry:
@@ -26,7 +30,8 @@ def load_registry(target: str) -> ToolRegistry:
     """
     name, _, path = target.partition(":")
     parts = path.split(".")
-    if not all(part.isidentifier() for part in [*name.split("."), *parts]):
+    # `tools.py` would be read as a module within `tools`, which is imported, and so run, to find that it has none.
+    if name.endswith(".py") or not all(part.isidentifier() for part in [*name.split("."), *parts]):
         raise UsageError(
             f"--tools wants module:attribute, such as my_app.tools:registry, with dots and without .py; not {target!r}"
         )
@@ -38,11 +43,12 @@ def load_registry(target: str) -> ToolRegistry:
 
 
 def _imported(name: str) -> ModuleType:
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)  # it stays: a tool may import more when it is called
+    with suppress(OSError):  # the current directory is gone: the installed packages are left
+        here = str(Path.cwd())
+        if here not in sys.path:
+            sys.path.insert(0, here)  # it stays: a tool may import more when it is called
     try:
-        return import_module(name)
+        return importlib.import_module(name)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - a module may raise anything, and may call sys.exit
@@ -60,13 +66,13 @@ def _refuse(name: str, error: BaseException) -> NoReturn:
 
 
 def _place_of(error: BaseException) -> str:
-    """Return the file and line where *error* was raised; nothing if that was in the import machinery."""
+    """Return the innermost file and line that are neither ours nor of the import machinery; nothing if none are."""
     if isinstance(error, SyntaxError):
         return ""  # its text names the place
-    last = next(reversed(traceback.extract_tb(error.__traceback__)), None)
-    if last is None or last.filename.startswith("<frozen") or last.filename.endswith("importlib/__init__.py"):
-        return ""
-    return f" ({last.filename}, line {last.lineno})"
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if not frame.filename.startswith((_OURS, _MACHINERY, "<")):  # `<string>` is what dataclasses generate
+            return f" ({frame.filename}, line {frame.lineno})"
+    return ""
 
 
 def _attribute(module: ModuleType, parts: list[str], target: str) -> object:

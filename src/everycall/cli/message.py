@@ -3,7 +3,7 @@
 What is wrong with it is one `MessageError` with one sentence that names the file.
 """
 
-from everycall.cli.reading import NotJson, decoded, opened
+from everycall.cli.reading import NotJson, decoded, named, opened
 from everycall.core.errors import MessageError
 
 MAX_BYTES = 32 << 20
@@ -18,7 +18,7 @@ def read_message(path: str) -> object:
     Raises:
         MessageError: there is no such file, it is larger than 32 MiB, not UTF-8, not one JSON value, or too deep.
     """
-    where = "the standard input" if path == "-" else path
+    where = named(path)
     try:
         with opened(path) as file:
             raw = file.read(MAX_BYTES + 1)

@@ -1,5 +1,6 @@
 """JSON as the command line takes it: from a file or the standard input, UTF-8, and strict."""
 
+import errno
 import json
 import sys
 from contextlib import nullcontext
@@ -20,8 +21,23 @@ class NotJson(Exception):  # noqa: N818 - a decision about a file, not a failure
 
 
 def opened(path: str) -> "nullcontext[IO[bytes]] | IO[bytes]":
-    """Open the file at *path*; `-` is the standard input, as it is now, which stays open."""
-    return nullcontext(sys.stdin.buffer) if path == "-" else Path(path).open("rb")
+    """Open the file at *path*; `-` is the standard input, as it is now, which stays open.
+
+    Raises:
+        OSError: there is no such file, or it cannot be read; the standard input is closed.
+    """
+    if not path:  # pathlib would take it for the current directory
+        raise FileNotFoundError(errno.ENOENT, "the name of the file is empty")
+    if path != "-":
+        return Path(path).open("rb")
+    if sys.stdin is None:  # it was closed by whoever started this
+        raise OSError(errno.EBADF, "it is closed")
+    return nullcontext(sys.stdin.buffer)
+
+
+def named(path: str) -> str:
+    """Return *path* as it is called in a sentence."""
+    return "the standard input" if path == "-" else path or "''"
 
 
 def decoded(raw: bytes) -> object:

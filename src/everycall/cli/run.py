@@ -10,10 +10,12 @@ from everycall.cli.exits import DONE, FOUND, INTERRUPTED
 from everycall.cli.load import load_registry
 from everycall.cli.message import read_message
 from everycall.cli.progress import Progress
-from everycall.cli.screen import Screen, answer_stream, encoding_of, screen_on
+from everycall.cli.screen import Screen, screen_on
+from everycall.cli.streams import answer_stream, encoding_of
 from everycall.cli.table import Line
 from everycall.cli.turns import count, run_to_end, turn_lines
 from everycall.dialects import DIALECT_NAMES
+from everycall.registry import ToolRegistry
 from everycall.turn.turn import Turn
 
 
@@ -25,7 +27,8 @@ def add_commands(subparsers: Any) -> None:
         description="Run every tool call of one assistant message, or of one whole response, at once. Print one result "
         "per call, and the exchange: the messages that belong in the next request.",
         epilog="Exit codes: 0 every call was answered; 1 with --strict, if a call did not succeed; 2 unusable input, "
-        "nothing was run; 130 Ctrl-C: every call has a result all the same, and they are printed.",
+        "nothing was run; 74 the answer cannot be written, tools may have run; 130 Ctrl-C: every call has a result all "
+        "the same, and they are printed.",
     )
     parser.add_argument(
         "message", metavar="MESSAGE.json", help="a file with the message as JSON; - is the standard input"
@@ -60,14 +63,10 @@ def run(args: argparse.Namespace) -> int:
     with answer_stream() as out:
         message = read_message(args.message)
         progress = Progress()
-        turn = open_turn(
-            message,
-            load_registry(args.tools),
-            key=args.key,
-            dialect=args.dialect,
-            turn_timeout=args.turn_timeout,
-            observers=[progress.observe],
-        )
+        options = {"key": args.key, "dialect": args.dialect, "turn_timeout": args.turn_timeout}
+        # Importing the tools runs their module: what is wrong with the message or an option is found out before.
+        open_turn(message, ToolRegistry(), **options)
+        turn = open_turn(message, load_registry(args.tools), **options, observers=[progress.observe])
         is_table = (args.output or ("table" if out.isatty() else "json")) == "table"
         screen = screen_on(out) if is_table else Screen(out)
         finished = run_to_end(turn, screen, progress)
@@ -76,7 +75,6 @@ def run(args: argparse.Namespace) -> int:
         else:
             out.write(as_text(turn_as_json(turn), indent=2, encoding=encoding_of(out)) + "\n")
             sys.stderr.writelines(f"everycall: {remark}\n" for remark in progress.remarks)
-        out.flush()
     if not finished:
         sys.stderr.write("everycall: interrupted; every call has a result\n")
         return INTERRUPTED

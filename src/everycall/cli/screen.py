@@ -4,10 +4,9 @@
 """
 
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 from everycall.cli.table import Line
@@ -16,8 +15,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-UNKNOWN_WIDTH = 100
-"""Cells of a line, where the output is no terminal."""
+UNKNOWN_SIZE = (100, 24)
+"""Cells of a line, and lines, where the output is no terminal or does not tell."""
 _FRAMES = 8  # pictures of the live view per second
 
 
@@ -33,7 +32,11 @@ class Screen:
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
-        self.width = shutil.get_terminal_size((UNKNOWN_WIDTH, 24)).columns
+
+    @property
+    def width(self) -> int:
+        """Cells of a line, as of now."""
+        return _size_of(self._out).columns
 
     def show(self, *lines: Line) -> None:
         """Show *lines* at once."""
@@ -55,10 +58,10 @@ class RichScreen(Screen):
     def __init__(self, out: TextIO, console: "Console") -> None:
         super().__init__(out)
         self._console = console
-        self.width = console.width
 
     def show(self, *lines: Line) -> None:
         """Show *lines* at once."""
+        self._measure()
         for line in lines:
             self._console.print(_rich_text([line]), soft_wrap=True)
 
@@ -68,10 +71,24 @@ class RichScreen(Screen):
         from rich.live import Live  # noqa: PLC0415 - an optional dependency, imported where it is used
 
         def drawn() -> "Text":
+            self._measure()
             return _rich_text(picture(max(1, self._console.height - 2)))
 
-        with Live(get_renderable=drawn, console=self._console, refresh_per_second=_FRAMES, transient=True):
+        # What tools print is shown above the picture if stderr is this terminal too; else it goes to stderr as always.
+        above = sys.stderr.isatty()
+        with Live(
+            get_renderable=drawn,
+            console=self._console,
+            refresh_per_second=_FRAMES,
+            transient=True,
+            redirect_stdout=above,
+            redirect_stderr=above,
+        ):
             yield
+
+    def _measure(self) -> None:
+        """Tell `rich` how large the terminal is: it would ask the standard descriptors, which lead elsewhere now."""
+        self._console.width, self._console.height = _size_of(self._out)
 
 
 def screen_on(out: TextIO) -> Screen:
@@ -86,23 +103,20 @@ def screen_on(out: TextIO) -> Screen:
     return Screen(out)
 
 
-@contextmanager
-def answer_stream() -> Iterator[TextIO]:
-    """Give the standard output for the answer alone: what tools print meanwhile goes to stderr.
-
-    What its encoding cannot hold is written as an escape instead of failing.
-    """
-    out = sys.stdout
-    reconfigure = getattr(out, "reconfigure", None)
-    if reconfigure is not None:
-        reconfigure(errors="backslashreplace")
-    with redirect_stdout(sys.stderr):
-        yield out
+def _size_of(out: TextIO) -> os.terminal_size:
+    """Return the size of the terminal that *out* is. `shutil` would ask descriptor 1, which leads to stderr now."""
+    try:
+        columns, lines = os.get_terminal_size(out.fileno())
+    except (OSError, ValueError, AttributeError):  # it is no terminal, or has no descriptor
+        columns, lines = 0, 0
+    return os.terminal_size(
+        (_stated("COLUMNS") or columns or UNKNOWN_SIZE[0], _stated("LINES") or lines or UNKNOWN_SIZE[1])
+    )
 
 
-def encoding_of(out: TextIO) -> str:
-    """Return the name of the encoding in which *out* is written."""
-    return getattr(out, "encoding", None) or "utf-8"
+def _stated(variable: str) -> int:
+    stated = os.environ.get(variable, "")
+    return int(stated) if stated.isdecimal() and len(stated) < 6 else 0
 
 
 def _rich_text(lines: list[Line]) -> "Text":

@@ -8,10 +8,11 @@ from everycall.cli.answer import as_text
 from everycall.cli.exits import DONE
 from everycall.cli.load import load_registry
 from everycall.cli.progress import NAME_WIDTH
-from everycall.cli.screen import answer_stream, encoding_of, screen_on
+from everycall.cli.screen import screen_on
+from everycall.cli.streams import answer_stream, encoding_of
 from everycall.cli.table import Column, Line, Piece, table
 from everycall.core.text import one_line
-from everycall.dialects import DIALECT_NAMES
+from everycall.dialects import DIALECT_NAMES, dialect_named
 from everycall.registry.tool import Tool
 
 _COLUMNS = (
@@ -49,6 +50,7 @@ def show_tools(args: argparse.Namespace) -> int:
         UsageError: there is no such registry or dialect, or the dialect cannot hold the name of a tool.
     """
     with answer_stream() as out:
+        dialect_named(args.dialect)  # importing the tools runs their module: a wrong name is found out before
         registry = load_registry(args.registry)
         definitions = registry.definitions(args.dialect)
         if (args.output or ("table" if out.isatty() else "json")) == "json":
@@ -56,7 +58,6 @@ def show_tools(args: argparse.Namespace) -> int:
         else:
             screen = screen_on(out)
             screen.show(*_lines(registry, screen.width))
-        out.flush()
     return DONE
 
 

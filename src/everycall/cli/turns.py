@@ -6,6 +6,7 @@ from everycall.cli.answer import as_text
 from everycall.cli.progress import NAME_WIDTH, STYLES, Progress
 from everycall.cli.screen import Screen
 from everycall.cli.table import Column, Line, Piece, table
+from everycall.core.errors import InfrastructureError
 from everycall.core.outcomes import ToolResult, bounded
 from everycall.core.text import one_line
 from everycall.turn.turn import Turn
@@ -35,13 +36,23 @@ def run_to_end(turn: Turn, screen: Screen, progress: Progress) -> bool:
 
     Returns:
         Whether the turn ended by itself: False after Ctrl-C. Then too every call has its result.
+
+    Raises:
+        InfrastructureError: no event loop can be started here. Nothing was run.
     """
     try:
         with screen.live(progress.picture):
-            anyio.run(turn.run)
+            _run(turn)
     except KeyboardInterrupt:
         return False
     return True
+
+
+def _run(turn: Turn) -> None:
+    try:
+        anyio.run(turn.run)
+    except OSError as error:  # what tools raise is in their results: this is of the system's descriptors
+        raise InfrastructureError(f"an event loop cannot be started here: {error.strerror or error}") from error
 
 
 def turn_lines(turn: Turn, progress: Progress, width: int) -> list[Line]:

@@ -11,7 +11,8 @@ from everycall.cli.demo.server import DemoServer
 from everycall.cli.demo.tools import demo_registry
 from everycall.cli.exits import DONE, FOUND, INTERRUPTED
 from everycall.cli.progress import Progress
-from everycall.cli.screen import Screen, answer_stream, encoding_of, screen_on
+from everycall.cli.screen import Screen, screen_on
+from everycall.cli.streams import answer_stream, encoding_of
 from everycall.cli.table import Line
 from everycall.cli.turns import count, run_to_end, turn_lines
 from everycall.core.errors import InfrastructureError
@@ -31,7 +32,8 @@ def add_commands(subparsers: Any) -> None:
         help="see one turn with good, failing, hanging and malformed calls",
         description="Run one turn on a bad day: nine calls, some of which fail, hang, refuse to stop, or make no "
         "sense. Starts a web server on 127.0.0.1; needs no key and no network, and takes about two seconds.",
-        epilog="Exit codes: 0 every call has one result and the next request is valid; 1 if not; 130 Ctrl-C.",
+        epilog="Exit codes: 0 every call has one result and the next request is valid; 1 if not; 74 the output cannot "
+        "be written; 130 Ctrl-C.",
     )
     parser.add_argument("--output", choices=("json", "table"), default="table", help="table by default, in a pipe too")
     parser.set_defaults(run=run_demo)
@@ -58,7 +60,6 @@ def run_demo(args: argparse.Namespace) -> int:
             )
         else:
             out.write(as_text(turn_as_json(turn), indent=2, encoding=encoding_of(out)) + "\n")
-        out.flush()
     if not finished:
         return INTERRUPTED
     return FOUND if findings or len(turn.results) != len(SCRIPT) else DONE
