@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from everycall.core.errors import UsageError
+from everycall.core.errors import EverycallError, MessageError, UsageError
+from everycall.core.failures import message_for_model
 from everycall.core.ids import assign_ids
 from everycall.core.making import new_tuple
 from everycall.core.policy import Limits, require_seconds
@@ -48,8 +49,14 @@ def plan_turn(
         require_registry(registry)
     if registry.deps is not None and not isinstance(deps, registry.deps):
         raise UsageError(_other_deps(registry.deps, deps))
-    chosen = detect(message) if dialect is None else chosen_dialect(dialect)
-    parsed = chosen.parse(message, finish_reason=finish_reason)
+    try:
+        chosen = detect(message) if dialect is None else chosen_dialect(dialect)
+        parsed = chosen.parse(message, finish_reason=finish_reason)
+    except EverycallError:
+        raise
+    except Exception as error:
+        told = message_for_model(error, registry.redactor)
+        raise MessageError(f"The message cannot be read: to read it raised {told}") from error
     calls = assign_ids(parsed.calls, chosen.id_rule, key)
     approver = None if approve is None else require_approver(approve)
     plans = plan(

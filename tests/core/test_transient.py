@@ -513,13 +513,16 @@ def test_headers_that_raise_do_not_hide_others():
         (-1, None),
         (math.nan, None),
         (math.inf, None),
-        ("5", None),
+        ("5", 5.0),
+        ("Fri, 15 Jan 2027 08:00:30 GMT", 30.0),
+        ("soon", None),
+        ("-1", None),
         (True, None),
         (None, None),
     ],
 )
 def test_a_tool_may_say_how_long(value, expected):
-    assert retry_after(TransientToolError("busy", retry_after=value)) == expected
+    assert retry_after(TransientToolError("busy", retry_after=value), now=NOW) == expected
 
 
 def test_of_a_group_the_longest_wait_counts():

@@ -83,7 +83,7 @@ NO_MESSAGES = {
     "nothing": (None, "got None"),
     "text": ("get_weather", "got a str"),
     "bytes": (b"{}", "got a bytes"),
-    "number": (7, "got a int"),
+    "number": (7, "got an int"),
     "a history": ([{"role": "user", "content": "hi"}, message("openai-chat")], "not the history"),
     "a history of items": ([*message("openai-responses"), {"type": "function_call_output"}], "not the history"),
     "an empty list": ([], "not the history"),

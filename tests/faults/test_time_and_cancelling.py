@@ -45,6 +45,7 @@ async def test_a_value_counts_until_the_grace_is_over_and_is_kept_apart_after_it
         assert kept == ()
     else:
         assert [(one.turn_id, one.result.content, one.result.late) for one in kept] == [("k", "value", True)]
+        assert kept[0].result.duration == pytest.approx(ends_at)
         assert turn.results[0].content != "value"
 
 

@@ -89,6 +89,17 @@ def test_what_is_written_explicitly_wins():
     assert tool_of(find, description="").description == ""
 
 
+def test_a_summary_of_two_lines_stays_one_paragraph():
+    def find(origin: str):
+        """Find the cheapest train of the day
+        between two cities.
+
+        Slow at night.
+        """
+
+    assert tool_of(find).description == "Find the cheapest train of the day\nbetween two cities.\n\nSlow at night."
+
+
 def test_without_a_docstring_there_is_no_description():
     def find(origin: str): ...
 

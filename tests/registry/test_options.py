@@ -26,6 +26,7 @@ def tool_of(registry=None, **options):
         ({"timeout": -1}, "write None for no limit"),
         ({"timeout": math.nan}, "finite"),
         ({"timeout": math.inf}, "write None for no limit"),
+        ({"timeout": 10**5000}, "finite"),
         ({"timeout": "3"}, "seconds"),
         ({"timeout": True}, "seconds"),
         ({"call_timeout": 0}, "above 0"),

@@ -203,6 +203,23 @@ def test_explain_and_middleware_are_kept():
     assert ToolRegistry().explain is None
 
 
+def test_a_method_without_its_object_is_refused_with_the_cure():
+    registry = ToolRegistry()
+
+    class Shop:
+        def buy(self, item: str): ...
+
+        @staticmethod
+        def sell(item: str): ...
+
+    with pytest.raises(UsageError, match=r"Shop\.buy is a method without its object.*registry\.add\(the_object"):
+        registry.add(Shop.buy)
+
+    def asks(self, item: str): ...
+
+    assert [registry.add(function).name for function in (Shop().buy, Shop.sell, asks)] == ["buy", "sell", "asks"]
+
+
 def test_methods_register_after_their_object_exists():
     class Shop:
         def __init__(self):

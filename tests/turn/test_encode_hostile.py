@@ -323,6 +323,38 @@ def test_a_huge_model_is_refused_before_it_is_dumped():
     assert dumped == []
 
 
+class Family(pydantic.BaseModel):
+    parent: object = None
+    hidden: object = pydantic.Field(default=None, exclude=True)
+    children: list[object] = []
+
+
+def family(field, size):
+    parent = Family()
+    parent.children = [Family(**{field: parent}) for _ in range(size)]
+    return parent
+
+
+@pytest.mark.parametrize("wrapped", [lambda one: one, lambda one: [one]])
+def test_a_model_that_holds_itself_is_refused_with_the_cure(wrapped):
+    with pytest.raises(CannotEncode, match=r"a model that holds itself \(.*Family\)\. Give .* exclude=True"):
+        encode_value(wrapped(family("parent", 1000)), ROOM)
+
+
+def test_a_field_that_is_excluded_may_lead_back():
+    assert (
+        encode_value(family("hidden", 1), ROOM).content == '{"parent":null,"children":[{"parent":null,"children":[]}]}'
+    )
+
+
+def test_a_model_may_hold_another_twice():
+    shared = Family()
+    empty = '{"parent":null,"children":[]}'
+    assert encode_value(Family(parent=shared, children=[shared]), ROOM).content == (
+        f'{{"parent":{empty},"children":[{empty}]}}'
+    )
+
+
 def test_the_refusal_keeps_nothing_alive():
     class Local:
         pass

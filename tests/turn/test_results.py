@@ -154,6 +154,24 @@ async def test_what_is_no_assistant_message_is_one_clear_error(tools, not_a_mess
     assert "\n" not in str(caught.value)
 
 
+class Raises:
+    role = "assistant"
+
+    @property
+    def tool_calls(self):
+        raise ValueError("of its own")
+
+
+async def test_a_message_whose_own_code_raises_is_one_clear_error(tools):
+    with pytest.raises(MessageError, match="The message cannot be read: to read it raised ValueError: of its own"):
+        await run_tool_calls(Raises(), tools)
+
+
+async def test_a_message_without_a_role_is_told_so_where_its_dialect_is_given(tools):
+    with pytest.raises(MessageError, match=r"in the dialect openai-chat, got a dict .* without a role"):
+        await run_tool_calls({"tool_calls": []}, tools, dialect="openai-chat")
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

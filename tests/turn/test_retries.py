@@ -100,6 +100,21 @@ async def test_a_retry_after_beyond_the_call_settles_it_and_tells_the_model():
     assert "3600 s" in envelope(turn.results[0])["message"]
 
 
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"read_only": True}, "The bank is busy. Repeat it after 3600 s at the earliest."),
+        ({}, "The bank is busy. It asked for a pause of 3600 s. It may have taken effect: check before repeating it."),
+    ],
+)
+async def test_the_model_is_told_to_repeat_only_what_may_be_repeated(options, says):
+    tools = ToolRegistry()
+    flaky, _ = failing(1, TransientToolError("The bank is busy", retry_after=3600))
+    tools.add(flaky, name="flaky", **options)
+    told = envelope((await run_tool_calls(message("flaky"), tools)).results[0])
+    assert (told["message"], told["retryable"]) == (says, "read_only" in options)
+
+
 @pytest.mark.row("8.2", "8.3")
 async def test_the_call_timeout_bounds_all_attempts_together():
     tools = ToolRegistry()

@@ -48,7 +48,7 @@ class WorkerError(Exception):
         self.told = told
         self.message = told.message
         self.effect = told.effect
-        self.retry_after = told.retry_after
+        self.retry_after: float | str | None = told.retry_after
 
 
 class WorkerToolError(WorkerError, ToolError):

@@ -47,9 +47,10 @@ class TransientToolError(ToolError):
     Args:
         message: for the model, as written.
         effect: what the tool changed before it failed, if it knows.
-        retry_after: seconds to wait before the next attempt, if the other side named a time.
+        retry_after: seconds to wait before the next attempt, if the other side named a time; or the text of its
+            `Retry-After` header (RFC 9110, section 10.2.3: seconds or a date). Anything else counts as None.
     """
 
-    def __init__(self, message: str, *, effect: Effect | None = None, retry_after: float | None = None) -> None:
+    def __init__(self, message: str, *, effect: Effect | None = None, retry_after: float | str | None = None) -> None:
         super().__init__(message, effect=effect)
         self.retry_after = retry_after

@@ -23,10 +23,14 @@ def require_seconds(name: str, value: object, *, none_ok: bool = True) -> float 
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise UsageError(f"{name} must be seconds (a number above 0){' or None' if none_ok else ''}, not {value!r}")
-    if not math.isfinite(value) or value <= 0:
+    try:
+        seconds = float(value)
+    except OverflowError:  # a whole number that is larger than any float, and may be too long to be shown
+        seconds = value = math.inf
+    if not math.isfinite(seconds) or seconds <= 0:
         cure = "; write None for no limit" if none_ok else ""
         raise UsageError(f"{name} must be a finite number of seconds above 0, not {value!r}{cure}")
-    return float(value)
+    return seconds
 
 
 def require_count(name: str, value: object, *, none_ok: bool = False, least: int = 1) -> int | None:

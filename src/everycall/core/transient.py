@@ -269,6 +269,8 @@ def _wait_of(error: BaseException, now: float) -> float | None:
     error = error if carried is None else carried
     if issubclass(type(error), TransientToolError):
         asked = _read(error, "retry_after")
+        if type(asked) is str:
+            return _seconds(asked, 1.0, now)
         return float(asked) if type(asked) in (int, float) and 0 <= asked < math.inf else None
     headers = _headers_of(error)
     waits = (_seconds(headers[name], unit, now) for name, unit in WAIT_HEADERS if name in headers)

@@ -106,11 +106,11 @@ def require_readable(message: object, dialect: str) -> None:
     if found is not None:
         raise MessageError(f'This is no message in the dialect {dialect}: it reads as {found}. Pass dialect="{found}".')
     if recognise(message) is None:
-        raise MessageError(why_unknown(message))
+        raise MessageError(why_unknown(message, dialect))
 
 
-def why_unknown(message: object) -> str:
-    """Return one sentence that says why *message* is no assistant message, and the cure."""
+def why_unknown(message: object, dialect: str | None = None) -> str:
+    """Return one sentence that says why *message* is no assistant message (of *dialect*, if given), and the cure."""
     if is_list(message):
         return (
             f"Expected one assistant message or one response, got {kind_of(message)}: "
@@ -123,6 +123,9 @@ def why_unknown(message: object) -> str:
         return f"Expected an assistant message, got one of the role {role[:40]!r}."
     if is_list(read(message, "messages")):
         return "Expected one assistant message, got a whole request or history: pass its last message alone."
+    if dialect is not None:
+        lacks = "" if has(message, "role") else ", without a role"
+        return f"Expected an assistant message in the dialect {dialect}, got {kind_of(message)}{lacks}."
     return (
         f"Expected one assistant message or one response, got {kind_of(message)}. "
         "If it is one, name its dialect with dialect=..."

@@ -111,7 +111,8 @@ def kind_of(value: object) -> str:
         return f"a dict with the keys {', '.join(repr(key[:40]) for key in keys)}" if keys else "an empty dict"
     if is_list(value):
         return f"a list of {len(value)}"  # type: ignore[arg-type]
-    return f"a {type(value).__module__}.{type(value).__qualname__}".replace("a builtins.", "a ")
+    name = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
 def read_call(

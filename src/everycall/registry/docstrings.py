@@ -35,7 +35,7 @@ def read_documentation(function: object) -> Documentation:
         one.arg_name.lstrip("*"): " ".join(one.description.split()) for one in parsed.params if one.description
     }
     parts = [part.strip() for part in (parsed.short_description, parsed.long_description) if part]
-    return Documentation("\n\n".join(parts), parameters)
+    return Documentation(("\n\n" if parsed.blank_after_short_description else "\n").join(parts), parameters)
 
 
 def _docstring(function: object) -> str:

@@ -73,6 +73,11 @@ def require_callable(function: object) -> None:
         raise UsageError(
             f"A tool must be a function, not {function!r}. Options go by keyword: @registry.tool(name=...)."
         )
+    if _is_method_to_be(function):
+        raise UsageError(
+            f"{_label(function)} is a method without its object, and a model cannot fill self. "
+            "Register it on an object: registry.add(the_object.the_method)."
+        )
     if inspect.isgeneratorfunction(_body(function)):
         raise UsageError(
             f"{_label(function)} is a generator, and a call has one result: collect the items and return a list. Or "
@@ -141,6 +146,17 @@ def _deps_class(annotation: object) -> type[Any] | None:
 
 
 # --- looking through partials, methods, objects and wrappers -----------------------------------------------------
+
+
+def _is_method_to_be(function: object) -> bool:
+    """Return whether this is a function from a class body that wants its object as `self`."""
+    if not inspect.isfunction(function):
+        return False
+    inside = function.__qualname__.rpartition(".")[0]
+    if not inside or inside.endswith("<locals>"):
+        return False
+    first = next(iter(inspect.signature(function).parameters.values()), None)
+    return first is not None and first.name == "self" and first.annotation is Parameter.empty
 
 
 def _label(function: object) -> str:

@@ -82,13 +82,13 @@ def judge_raise(error: BaseException, tool: Tool, redactor: Redactor | None = No
     effect: Effect = "none" if tool.read_only else declared or "unknown"
     transient = is_transient(error, tool.retry.on if tool.retry else ())
     wait = retry_after(error) if transient else None
-    message = _with_wait(message_for_model(error, redactor), wait)
+    retryable = transient and (effect == "none" or tool.idempotent)
     outcome = Outcome(
         "tool_error",
         effect,
-        message,
+        _with_wait(message_for_model(error, redactor), wait, retryable=retryable),
         error=failure_of(error, traceback=not on_purpose, redactor=redactor),
-        retryable=transient and (effect == "none" or tool.idempotent),
+        retryable=retryable,
     )
     return Raise(outcome, transient, declared == "none", wait)
 
@@ -132,10 +132,10 @@ def _judge_told(told: Told, tool: Tool, redactor: Redactor) -> Raise:
     if tool.read_only and told.code != "invalid_result":
         effect = "none"
     message = redactor.hide_registered(told.message) if told.on_purpose else redactor.hide(told.message)
-    message = _with_wait(message, told.retry_after if told.transient else None)
+    retryable = told.transient and (effect == "none" or tool.idempotent)
+    message = _with_wait(message, told.retry_after if told.transient else None, retryable=retryable)
     if told.code == "crashed" and effect == "unknown":
         message += MAY_HAVE_HAPPENED
-    retryable = told.transient and (effect == "none" or tool.idempotent)
     outcome = Outcome(told.code, effect, message, error=_redacted(told, redactor), retryable=retryable)
     return Raise(outcome, told.transient, told.effect == "none", told.retry_after if told.transient else None)
 
@@ -145,11 +145,13 @@ def _redacted(told: Told, redactor: Redactor) -> Failure:
     return Failure(failure.type, redactor.hide(failure.message), redactor.hide(failure.traceback))
 
 
-def _with_wait(message: str, wait: float | None) -> str:
+def _with_wait(message: str, wait: float | None, *, retryable: bool) -> str:
     if wait is None:
         return message
     stop = "" if message.endswith((".", "!", "?")) else "."
-    return f"{message}{stop} Repeat it after {wait:g} s at the earliest."
+    if retryable:
+        return f"{message}{stop} Repeat it after {wait:g} s at the earliest."
+    return f"{message}{stop} It asked for a pause of {wait:g} s.{MAY_HAVE_HAPPENED}"
 
 
 def judge_stop_in_back_off(code: Code, failed: Outcome) -> Outcome:

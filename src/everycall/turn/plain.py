@@ -20,7 +20,7 @@ from functools import partial
 from itertools import chain, islice
 from pathlib import PurePath
 from types import CoroutineType, GeneratorType
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from pydantic import BaseModel, SecretBytes, SecretStr
@@ -96,33 +96,61 @@ def _model(value: Any) -> object:
 def weigh(model: object) -> None:
     """Look at a model before its serialiser, which has no bound, is let loose on it.
 
+    Fields that it leaves out (`Field(exclude=True)`), such as one that leads back to a parent, are not looked at.
+
     Raises:
-        CannotEncode: it holds more than can be sent, or an iterator, which may have no end.
+        CannotEncode: it holds more than can be sent, or itself, or an iterator, which may have no end.
     """
     pending: list[Any] = [model]
+    around: set[int] = set()  # ids of what holds the values that are looked at
     nodes = size = 0
     while pending:
         value = pending.pop()
-        kind = type(value)
-        inner: Iterable[object] = ()
-        if issubclass(kind, str):
-            size += str.__len__(value)
-        elif issubclass(kind, bytes | bytearray):
-            size += memoryview(value).nbytes
-        elif issubclass(kind, dict):
-            inner = chain(dict.keys(value), dict.values(value))
-        elif issubclass(kind, list | tuple | set | frozenset):
-            inner = value
-        elif issubclass(kind, Iterator):
-            raise CannotEncode("it is a model that holds an iterator. Give the field a list")
-        elif issubclass(kind, BaseModel) or hasattr(kind, "__dataclass_fields__"):
-            inner = chain(_held(value, "__dict__"), _held(value, "__pydantic_extra__"))
-        pending.extend(islice(inner, MAX_NODES + 1))
+        if type(value) is _End:
+            around.discard(value.of)
+            continue
+        size += _size_alone(value)
+        inner = _inside(value)
+        if inner is not None:
+            if id(value) in around:
+                raise CannotEncode(
+                    f"it is a model that holds itself ({type_name(value)}). Give the field that leads back exclude=True"
+                )
+            around.add(id(value))
+            pending.append(_End(id(value)))
+            pending.extend(islice(inner, MAX_NODES + 1))
         nodes += 1
         if nodes + len(pending) > MAX_NODES:
             raise too_many()
         if size > HARD_CAP:
             raise too_big()
+
+
+def _size_alone(value: Any) -> int:
+    kind = type(value)
+    if issubclass(kind, str):
+        return str.__len__(value)
+    return memoryview(value).nbytes if issubclass(kind, bytes | bytearray) else 0
+
+
+def _inside(value: Any) -> Iterable[object] | None:
+    """Return the values that *value* holds, None if it is no kind of thing that holds any."""
+    kind = type(value)
+    if issubclass(kind, dict):
+        return chain(dict.keys(value), dict.values(value))
+    if issubclass(kind, list | tuple | set | frozenset):
+        return value  # type: ignore[no-any-return]
+    if issubclass(kind, Iterator):
+        raise CannotEncode("it is a model that holds an iterator. Give the field a list")
+    if issubclass(kind, BaseModel) or hasattr(kind, "__dataclass_fields__"):
+        return chain(_fields_sent(value), _held(value, "__pydantic_extra__").values())
+    return None
+
+
+class _End(NamedTuple):
+    """Stands behind the values that an object holds."""
+
+    of: int
 
 
 def too_many() -> CannotEncode:
@@ -133,9 +161,16 @@ def too_many() -> CannotEncode:
     )
 
 
-def _held(value: object, name: str) -> Iterable[object]:
+def _fields_sent(value: object) -> Iterable[object]:
+    known = _held(type(value), "__pydantic_fields__")
+    return (
+        one for name, one in _held(value, "__dict__").items() if getattr(known.get(name), "exclude", None) is not True
+    )
+
+
+def _held(value: object, name: str) -> dict[str, object]:
     held = getattr(value, name, None)
-    return dict.values(held) if type(held) is dict else ()
+    return held if type(held) is dict else {}
 
 
 def _dataclass(value: Any) -> object:

@@ -230,7 +230,7 @@ class Supervisor:
         if attempt.abandoned:
             self.resources.abandoned.discard(attempt)
             if self.resources.late is not None:
-                self.resources.late.add(attempt, end, self.emit, self.resources.backend.cancelled)
+                self.resources.late.add(attempt, end, self.emit, self.resources.backend)
             self.emit.call(LateResult, slot.call, attempt=attempt.number, outcome=how_it_ended(end))
         if isinstance(end, Stopped):
             self.emit.call(ForceStopped, slot.call, attempt=attempt.number, dropped=end.dropped)
