@@ -293,11 +293,14 @@ class Backend(Executor, Protocol):
         """Run *callback* on the loop, from any thread. Returns False if the loop is closed."""
         ...
 
-    def start_at_once(self, work: Work, report: Callable[[AttemptEnd], None]) -> Running:
+    def start_at_once(self, work: Work, report: Callable[[AttemptEnd], None]) -> Running | None:
         """Start one attempt as `start` does, but make its first step now, as a rule; only if `steps_at_once`.
 
         So *report* may be called before this returns: code that never waits is over by then. Not to be used in the
         midst of another attempt's step, whose stack would grow.
+
+        Returns:
+            None if its code has ended by now.
         """
         ...
 

@@ -1,16 +1,29 @@
 """Calls that are begun at once: over before the loop passes if they never wait, and like any other if they do."""
 
 import asyncio
+import contextlib
 import contextvars
 import threading
 
 import anyio
 import pytest
 
-from everycall import Limits, ToolContext, ToolRegistry, TransientToolError, open_turn, run_tool_calls
+from everycall import (
+    Limits,
+    ToolContext,
+    ToolRegistry,
+    ToolRuntime,
+    TransientToolError,
+    open_turn,
+    run_tool_calls,
+    run_tool_calls_sync,
+)
+from everycall.turn import run
 from everycall.turn import straight as way
+from everycall.turn.collector import Collector
 from everycall.turn.stop import first_step, on_asyncio, scopes
-from everycall.turn.straight import FirstTry
+from everycall.turn.straight import FirstTry, Straight
+from everycall.turn.supervise import Supervisor
 from tests.messages import call, message, numbered
 
 VARIABLE = contextvars.ContextVar("variable", default="unset")
@@ -32,6 +45,10 @@ def tools_of(*functions, **options):
 
 async def quick(n: int = 0) -> str:
     return "done"
+
+
+async def raises_at_once() -> None:
+    raise ValueError("at once")
 
 
 @pytest.fixture
@@ -287,21 +304,29 @@ async def test_a_turn_that_a_tool_runs_before_it_waits_has_the_time_of_its_call(
     assert turn.results[0].value == pytest.approx(5, abs=0.01)
 
 
-async def test_code_that_a_call_has_left_behind_runs_turns_of_its_own():
+@pytest.mark.parametrize("ends", ["at once", "later", "by a cancellation of its own"])
+async def test_code_that_a_call_has_left_behind_runs_turns_of_its_own(ends):
     finished = []
-    inner = tools_of(quick)
+    inner, own = tools_of(quick), message("leaves_behind", "in_no_scope")
 
     async def leaves_behind() -> str:
         async def later():
             await anyio.sleep(1)
-            finished.append(codes(await run_tool_calls(message("quick"), inner)))
+            finished.append(codes(await run_tool_calls(message("quick"), inner, limits=Limits(depth=1))))
+            finished.append(codes(await runtime.run(own, key="k")))  # it may wait for the turn that it was in
 
         group.start_soon(later)
+        if ends == "later":
+            await anyio.sleep(0.5)
+        if ends == "by a cancellation of its own":
+            raise asyncio.CancelledError
         return "done"
 
-    async with anyio.create_task_group() as group:
-        assert (await run_tool_calls(message("leaves_behind"), tools_of(leaves_behind))).ok
-    assert finished == [["ok"]]
+    tools = tools_of(leaves_behind, in_no_scope, timeout=3)
+    ended = ["tool_error" if ends == "by a cancellation of its own" else "ok", "attempt"]
+    async with ToolRuntime(tools) as runtime, anyio.create_task_group() as group:
+        assert codes(await runtime.run(own, key="k")) == ended
+    assert finished == [["ok"], ended]
 
 
 async def test_an_async_generator_gives_its_last_value():
@@ -368,7 +393,7 @@ async def test_an_interrupt_between_two_beginnings_leaves_a_result_for_every_cal
 
 
 @on_asyncio_alone
-async def test_a_fault_of_ours_in_the_seal_is_that_calls_alone(monkeypatch):
+async def test_a_fault_of_ours_in_the_seal_is_that_calls_alone(monkeypatch, caplog):
     real = way.Collector.seal_value
 
     def breaks(collector, position, *arguments, **options):
@@ -379,6 +404,193 @@ async def test_a_fault_of_ours_in_the_seal_is_that_calls_alone(monkeypatch):
     monkeypatch.setattr(way.Collector, "seal_value", breaks)
     turn = await run_tool_calls(numbered("quick", 2), tools_of(quick))
     assert codes(turn) == ["internal_error", "ok"]
+    assert "RuntimeError: a fault of ours" in caplog.text
+
+
+@on_asyncio_alone
+async def test_a_fault_of_ours_in_taking_over_is_that_calls_alone(monkeypatch):
+    real, failed = Supervisor.adopt, []
+
+    def breaks(supervisor, planned, started):
+        if planned.call.position == 0 and not failed:
+            failed.append(True)
+            raise RecursionError
+        return real(supervisor, planned, started)
+
+    monkeypatch.setattr(Supervisor, "adopt", breaks)
+    tools = tools_of(quick, raises_at_once, timeout=2)
+    assert codes(await run_tool_calls(message("raises_at_once", "quick"), tools)) == ["internal_error", "ok"]
+    assert failed == [True]
+
+
+@on_asyncio_alone
+async def test_an_end_that_nobody_could_be_told_is_a_fault_of_that_call_alone(monkeypatch):
+    real = FirstTry.report
+
+    def breaks(first, end):
+        if first.call.position == 0:
+            raise SystemExit  # as the loop lets it pass
+        real(first, end)
+
+    monkeypatch.setattr(FirstTry, "report", breaks)
+    monkeypatch.setattr(on_asyncio, "begin", lambda task, loop: begins(task, loop))
+
+    def begins(task, loop):
+        with contextlib.suppress(SystemExit):
+            first_step.begin(task, loop)
+
+    with anyio.fail_after(20):
+        assert codes(await run_tool_calls(numbered("quick", 2), tools_of(quick))) == ["internal_error", "ok"]
+
+
+@on_asyncio_alone
+async def test_a_call_that_is_answered_because_its_beginning_was_interrupted_never_begins(monkeypatch):
+    ran = []
+
+    async def runs() -> None:
+        ran.append(True)
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(on_asyncio, "begin", interrupted)  # its task is made, and has not made its first step
+    monkeypatch.setattr(on_asyncio, "task_to_begin", lambda body, loop, name, context: loop.create_task(body))
+    turn = open_turn(message("runs", "quick"), tools_of(runs, quick))
+    with pytest.raises(KeyboardInterrupt):
+        await turn.run()
+    await anyio.sleep(1)
+    assert codes(turn) == ["not_started", "not_started"]
+    assert ran == []
+
+
+@on_asyncio_alone
+async def test_what_has_begun_is_never_said_not_to_have_even_if_nothing_can_be_stopped_any_more(monkeypatch):
+    def breaks(_):
+        raise MemoryError
+
+    monkeypatch.setattr(Straight, "rest", breaks)
+    turn = open_turn(message("in_no_scope", "quick"), tools_of(in_no_scope, quick))
+    with pytest.raises(MemoryError):
+        await turn.run()
+    assert [(result.code, result.effect) for result in turn.results] == [("cancelled", "unknown"), ("ok", "done")]
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"], indirect=True)
+async def test_a_fault_of_ours_in_a_supervised_seal_is_that_calls_alone_too(monkeypatch):
+    real, failed = Collector.seal, []
+
+    def breaks(collector, position, *arguments, **options):
+        if position == 0 and not failed:
+            failed.append(True)
+            raise MemoryError
+        return real(collector, position, *arguments, **options)
+
+    monkeypatch.setattr(Collector, "seal", breaks)
+    with anyio.fail_after(20):
+        turn = await run_tool_calls(numbered("quick", 2), tools_of(quick), observers=[lambda _: None])
+    assert codes(turn) == ["internal_error", "ok"]
+
+
+@pytest.mark.parametrize("watched", [False, True])
+async def test_a_turn_that_cannot_be_set_up_does_not_count_as_running(monkeypatch, watched):
+    def breaks(*_, **__):
+        raise MemoryError
+
+    async with ToolRuntime(tools_of(quick), observers=[lambda _: None] * watched) as runtime:
+        monkeypatch.setattr(run, "Collector", breaks)
+        with pytest.raises(MemoryError):
+            await runtime.run(message("quick"), key="k")
+        monkeypatch.undo()
+        assert runtime.statistics().turns == 0
+        assert (await runtime.run(message("quick"), key="k")).ok
+
+
+@pytest.mark.parametrize("watched", [False, True])
+async def test_a_result_that_is_written_is_counted_whatever_interrupts_what_follows(monkeypatch, watched):
+    class Order(list):
+        def append(self, position):
+            if position == 0 and not self:
+                super().append(position)
+                raise MemoryError
+            super().append(position)
+
+    def made(*arguments, **options):
+        collector = Collector(*arguments, **options)
+        collector.order = Order()
+        return collector
+
+    monkeypatch.setattr(run, "Collector", made)
+    with anyio.fail_after(20):
+        turn = await run_tool_calls(numbered("quick", 2), tools_of(quick), observers=[lambda _: None] * watched)
+    assert codes(turn) == ["ok", "ok"]
+
+
+# --- nothing of the host's --------------------------------------------------------------------------------------------
+
+
+async def test_a_tool_does_not_see_the_exception_that_its_host_is_handling():
+    async def reraises() -> None:
+        raise  # noqa: PLE0704 -- there is nothing to raise again
+
+    handled = None
+    try:
+        raise ConnectionError("the provider is down")
+    except ConnectionError as error:
+        turn = await run_tool_calls(message("reraises"), tools_of(reraises))
+        handled = error
+    assert handled.__traceback__ is not None
+    assert "No active exception" in turn.results[0].content
+
+
+async def test_a_thread_of_a_tool_that_has_not_waited_runs_turns_and_changes_nothing(monkeypatch):
+    made_in, inner = [], tools_of(quick)
+    real = Straight.supervising
+
+    def supervising(the_way):
+        made_in.append(threading.get_ident())
+        return real(the_way)
+
+    async def asks_a_thread() -> list:
+        found, context = [], contextvars.copy_context()
+
+        def in_thread():
+            found.extend(codes(context.run(run_tool_calls_sync, message("quick"), inner)))
+
+        thread = threading.Thread(target=in_thread, daemon=True)
+        thread.start()
+        thread.join(20)
+        return found
+
+    monkeypatch.setattr(Straight, "supervising", supervising)
+    turn = await run_tool_calls(message("asks_a_thread", "quick"), tools_of(asks_a_thread, quick))
+    assert [result.value for result in turn.results] == [["ok"], "done"]
+    assert set(made_in) <= {threading.get_ident()}
+
+
+@on_asyncio_alone
+async def test_a_loop_that_makes_its_tasks_itself_makes_every_task(begun):
+    loop, made = asyncio.get_running_loop(), []
+    real = loop.create_task
+
+    def create_task(coroutine, **options):
+        made.append(options.get("name"))
+        return real(coroutine, **options)
+
+    loop.create_task = create_task  # as a subclass would have it
+    assert codes(await run_tool_calls(message("quick"), tools_of(quick))) == ["ok"]
+    assert "quick" in made
+    assert begun == []
+
+
+@on_asyncio_alone
+async def test_a_loop_whose_queue_somebody_has_taken_over_makes_the_steps_itself():
+    loop = asyncio.get_running_loop()
+    tools, real = tools_of(quick), loop.call_soon
+    await run_tool_calls(message("quick"), tools)
+    loop.call_soon = lambda callback, *arguments, context=None: loop.call_later(
+        0, real, callback, *arguments, context=context
+    )
+    assert codes(await run_tool_calls(numbered("quick", 2), tools)) == ["ok", "ok"]
 
 
 @on_asyncio_alone

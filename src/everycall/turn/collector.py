@@ -185,9 +185,9 @@ class Collector:
         self.has_parts = self.has_parts or type(content) is not str
         size = len(content) if type(content) is str and content.isascii() else text_size(content)
         self.results[position] = result
+        self.open -= 1  # at once: no interrupt comes between a result and its count
         self._left -= size
         self.order.append(position)
-        self.open -= 1
         if self.on_write is not None:
             self.on_write()
         if self._echoes:

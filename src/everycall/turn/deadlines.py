@@ -10,12 +10,22 @@ from collections.abc import Callable
 
 from everycall.core.outcomes import Code
 from everycall.ports import Backend
+from everycall.registry.tool import Tool
 from everycall.turn.attempts import Attempt
 from everycall.turn.slot import Slot
 from everycall.turn.timers import NEVER, Timers
 
 LAG = 0.05
 """Seconds by which a deadline is acted on too late before that is taken for a blocked loop, not for a busy one."""
+
+
+def bounds_of(tool: Tool, started: float) -> tuple[float, float]:
+    """Return when an attempt is out of time, and when its call is, both having started at *started*."""
+    return (
+        NEVER if tool.timeout is None else started + tool.timeout,
+        NEVER if tool.call_timeout is None else started + tool.call_timeout,
+    )
+
 
 Stop = Callable[[Attempt, Code, float | None], None]
 
@@ -50,11 +60,9 @@ class Deadlines:
         """Fix the deadline of *attempt*: its code begins now, or began at that moment of the loop's clock."""
         slot, tool = attempt.slot, attempt.slot.tool
         now = self._now() if now is None else now
+        own, of_call = bounds_of(tool, now)
         if slot.started is None:
-            slot.started = now
-            if tool.call_timeout is not None:
-                slot.deadline = now + tool.call_timeout
-        own = now + tool.timeout if tool.timeout is not None else NEVER
+            slot.started, slot.deadline = now, of_call
         if own <= slot.deadline:
             attempt.deadline = own
         else:

@@ -11,7 +11,7 @@
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,16 +20,40 @@ from everycall.turn.gates import Gate, RateGate, Waiter
 from everycall.turn.plan import Plan, Planned, Rejected
 
 if TYPE_CHECKING:
+    from everycall.turn.policies import Policies
     from everycall.turn.resources import Resources
-    from everycall.turn.slot import Slot, TurnOptions
+    from everycall.turn.slot import TurnOptions
 
 
 class Inside(Protocol):
-    """A call, as far as the code that it runs can see it."""
+    """A call, as the code that it runs sees it. Its threads and tasks look at it too, so nothing changes by that."""
 
     @property
-    def slot(self) -> "Slot | None":
-        """What is known of the call; None if it is over."""
+    def call(self) -> ToolCall:
+        """Which call."""
+        ...
+
+    @property
+    def nest(self) -> "Nest":
+        """Where its turn runs."""
+        ...
+
+    @property
+    def policies(self) -> "Policies | None":
+        """What it touches; None for nothing."""
+        ...
+
+    @property
+    def runs(self) -> bool:
+        """Whether its code runs: it has begun, and is not over."""
+        ...
+
+    def remaining(self) -> float | None:
+        """Return the seconds until its code is asked to stop, never below 0; None for no bound."""
+        ...
+
+    def lends(self, gate: Gate) -> Gate | None:
+        """Return *gate* as one that lends the place that this call holds there; None if it holds none."""
         ...
 
 
@@ -56,8 +80,7 @@ class Nest:
 
     def __init__(self, resources: "Resources", inside: Inside | None) -> None:
         self.resources = resources
-        around = None if inside is None else inside.slot
-        self.around = None if around is None or around.attempt is None else around
+        self.around = inside if inside is not None and inside.runs else None
         self.depth: int = 1 if self.around is None else self.around.nest.depth + 1
 
     def plans(self, plans: Sequence[Plan], options: "TurnOptions") -> Sequence[Plan]:
@@ -69,7 +92,7 @@ class Nest:
 
     def options(self, options: "TurnOptions") -> "TurnOptions":
         """Return *options* with the time that the call around this turn has left, if that is less."""
-        left = None if self.around is None or self.around.attempt is None else self.around.attempt.remaining()
+        left = None if self.around is None else self.around.remaining()
         if left is None or (options.turn_timeout is not None and options.turn_timeout <= left):
             return options
         return options._replace(turn_timeout=left)
@@ -77,12 +100,10 @@ class Nest:
     @property
     def within_keys(self) -> bool:
         """Whether a call around this turn is in the order of the keys of the same runtime."""
-        slot = self.around
-        while slot is not None:
-            footprint = slot.policies.footprint if slot.policies is not None else None
-            if footprint is not None and footprint.across_turns and slot.nest.resources is self.resources:
+        for one in _outwards(self.around):
+            footprint = one.policies.footprint if one.policies is not None else None
+            if footprint is not None and footprint.across_turns and one.nest.resources is self.resources:
                 return True
-            slot = slot.nest.around
         return False
 
     def gates(self, gates: tuple[Gate, ...]) -> tuple[Gate, ...]:
@@ -90,24 +111,24 @@ class Nest:
         return tuple([self._lent(gate) for gate in gates])
 
     def _lent(self, gate: Gate) -> Gate:
-        slot = self.around
-        while slot is not None and not isinstance(gate, RateGate):
-            held = next((one for one in slot.gates if root_of(one) is gate), None)
-            if held is not None and slot.holds_places:
-                return slot.lent.setdefault(gate, LentGate(held))
-            slot = slot.nest.around
-        return gate
+        if isinstance(gate, RateGate):
+            return gate
+        lent = (one.lends(gate) for one in _outwards(self.around))
+        return next((one for one in lent if one is not None), gate)
 
 
 def is_within(calls: Sequence[ToolCall]) -> bool:
     """Return whether the code that asks runs in one of *calls*, or in a turn that such code runs."""
     inside = INSIDE.get()
-    slot = None if inside is None else inside.slot
-    while slot is not None:
-        if any(slot.call is call for call in calls):
-            return True
-        slot = slot.nest.around
-    return False
+    return any(one.call is call for one in _outwards(inside) if one.runs for call in calls)
+
+
+def _outwards(innermost: Inside | None) -> Iterator[Inside]:
+    """Yield a call, the call around its turn, and so on."""
+    one = innermost
+    while one is not None:
+        yield one
+        one = one.nest.around
 
 
 class LentGate(Gate):

@@ -29,24 +29,25 @@ async def run_turn(turn: "Turn") -> None:
     """
     plan, (resources, observers, routine) = turn._plan, turn._surroundings()  # noqa: SLF001 -- the turn's own function
     turn._enter()  # noqa: SLF001
-    options, now = plan.options, resources.backend.now
-    opened = now()
-    emit = Emitter(options.key or next(_turn_numbers), observers, now, routine=routine, redactor=options.redactor)
-    echoes = NO_ECHOES if plan.plain else echoes_of(plan.plans)
-    collector = Collector(plan.parsed.calls, echoes, emit, plan.explain, max_bytes=options.limits.turn_result_bytes)
-    driver: Driver
-    straight: Straight | None = None
-    if plan.plain and not routine and starts_at_once(resources, options):
-        planned: Sequence[Planned] = plan.plans  # type: ignore[assignment]  # what `plain` says
-        driver = straight = Straight(planned, collector, resources, options, emit, opened=opened)
-    else:
-        nest = Nest(resources, INSIDE.get())
-        if nest.around is not None:
-            plan = plan._replace(plans=nest.plans(plan.plans, options), options=nest.options(options))
-        driver = _supervisor(plan, collector, nest, emit)
-    turn._begin(collector, driver, resources.backend.post)  # noqa: SLF001
-    if straight is None:
-        _tell_plans(plan, collector, emit)
+    try:
+        options, now = plan.options, resources.backend.now
+        opened = now()
+        emit = Emitter(options.key or next(_turn_numbers), observers, now, routine=routine, redactor=options.redactor)
+        echoes = NO_ECHOES if plan.plain else echoes_of(plan.plans)
+        collector = Collector(plan.parsed.calls, echoes, emit, plan.explain, max_bytes=options.limits.turn_result_bytes)
+        driver: Driver
+        straight: Straight | None = None
+        if plan.plain and not routine and starts_at_once(resources, options):
+            planned: Sequence[Planned] = plan.plans  # type: ignore[assignment]  # what `plain` says
+            driver = straight = Straight(planned, collector, resources, options, emit, opened=opened)
+            turn._begin(collector, driver, resources.backend.post)  # noqa: SLF001
+        else:
+            plan, driver = _supervised(plan, collector, Nest(resources, INSIDE.get()), emit)
+            turn._begin(collector, driver, resources.backend.post)  # noqa: SLF001
+            _tell_plans(plan, collector, emit)
+    except BaseException:  # nothing has run yet, and the turn no longer counts as running
+        turn._finish()  # noqa: SLF001
+        raise
     resources.watch.turn_begins()
     try:
         if straight is None or straight.begin():
@@ -61,9 +62,12 @@ async def run_turn(turn: "Turn") -> None:
             emit.turn(TurnClosed, calls=len(plan.plans), duration=duration, lag=driver.lag, stopped=stopped)
 
 
-def _supervisor(plan: "TurnPlan", collector: Collector, nest: Nest, emit: Emitter) -> Supervisor:
+def _supervised(plan: "TurnPlan", collector: Collector, nest: Nest, emit: Emitter) -> "tuple[TurnPlan, Supervisor]":
+    """Return the plan as it is where the turn runs, and who carries it out."""
+    if nest.around is not None:
+        plan = plan._replace(plans=nest.plans(plan.plans, plan.options), options=nest.options(plan.options))
     planned = [one for one in plan.plans if type(one) is Planned]
-    return Supervisor(planned, collector, nest.resources, plan.options, emit, nest=nest, schedule=plan.schedule)
+    return plan, Supervisor(planned, collector, nest.resources, plan.options, emit, nest=nest, schedule=plan.schedule)
 
 
 def _tell_plans(plan: "TurnPlan", collector: Collector, emit: Emitter) -> None:

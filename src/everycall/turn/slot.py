@@ -7,12 +7,12 @@ from everycall.core.policy import Limits
 from everycall.core.redaction import NOTHING_HIDDEN, Redactor
 from everycall.turn.gates import Gate, Waiter
 from everycall.turn.judge import Outcome
+from everycall.turn.nested import LentGate, Nest, root_of
 from everycall.turn.plan import Planned
 from everycall.turn.timers import NEVER
 
 if TYPE_CHECKING:
     from everycall.turn.attempts import Attempt
-    from everycall.turn.nested import Nest
 
 
 class TurnOptions(NamedTuple):
@@ -60,7 +60,7 @@ class Slot:
         "waits_since",
     )
 
-    def __init__(self, planned: Planned, gates: tuple[Gate, ...], limits: Limits, nest: "Nest") -> None:
+    def __init__(self, planned: Planned, gates: tuple[Gate, ...], limits: Limits, nest: Nest) -> None:
         self.call = planned.call
         self.tool = planned.tool
         self.text = planned.text
@@ -81,10 +81,24 @@ class Slot:
         self.deadline = NEVER  # of the call with all its attempts, on the loop's clock
         self.sealed = False
 
+    # --- nested.Inside ---
+
     @property
-    def slot(self) -> "Slot":
-        """Itself: see `nested.Inside`."""
-        return self
+    def runs(self) -> bool:
+        """See `nested.Inside.runs`."""
+        return self.attempt is not None
+
+    def remaining(self) -> float | None:
+        """See `nested.Inside.remaining`."""
+        attempt = self.attempt
+        return None if attempt is None else attempt.remaining()
+
+    def lends(self, gate: Gate) -> Gate | None:
+        """See `nested.Inside.lends`: one call inside may use the place of this one at a time."""
+        held = next((one for one in self.gates if root_of(one) is gate), None)
+        return self.lent.setdefault(gate, LentGate(held)) if held is not None and self.holds_places else None
+
+    # --- the time spent waiting ---
 
     def wait_begins(self, now: float) -> None:
         """Note that the call waits from *now* on, for whatever: a predecessor, consent, a place."""

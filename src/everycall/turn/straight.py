@@ -8,36 +8,43 @@
 """
 
 import contextvars
+import sys
 from collections.abc import Mapping, Sequence
 from types import AsyncGeneratorType, MappingProxyType
-from typing import TYPE_CHECKING
 
 import anyio.lowlevel
 
+from everycall.core.errors import InfrastructureError
 from everycall.core.events import LoopBlocked
 from everycall.core.outcomes import Code
-from everycall.ports import AttemptEnd, Returned
+from everycall.ports import AttemptEnd, Returned, Running
+from everycall.registry.tool import Tool
 from everycall.turn.attempts import Attempt, source_of
 from everycall.turn.collector import Collector
+from everycall.turn.deadlines import bounds_of
 from everycall.turn.emit import Emitter
+from everycall.turn.gates import Gate
 from everycall.turn.judge import Outcome, judge_stop
 from everycall.turn.nested import INSIDE, Nest
 from everycall.turn.plan import Planned
+from everycall.turn.policies import Policies
 from everycall.turn.resources import Resources
 from everycall.turn.slot import TurnOptions
 from everycall.turn.supervise import Supervisor
-
-if TYPE_CHECKING:
-    from everycall.turn.slot import Slot
+from everycall.turn.timers import NEVER
 
 
 def starts_at_once(resources: Resources, options: TurnOptions) -> bool:
-    """Return whether plain calls have nothing to wait for: they need not wait for the loop either, then."""
+    """Return whether plain calls have nothing to wait for: they need not wait for the loop either, then.
+
+    A host that handles an exception would show it to code that runs on its own stack: a bare `raise` would raise it.
+    """
     return (
         not resources.abandoned.any
         and resources.everyone is None
         and options.limits.concurrency is None
         and INSIDE.get() is None
+        and sys.exception() is None
         and resources.backend.steps_at_once()
     )
 
@@ -54,6 +61,7 @@ class Straight:
         opened: when the turn began, on the loop's clock.
 
     Attributes:
+        nest: where the turn runs: within no other.
         supervisor: of the calls that did not come to their end at once; None if there is none.
     """
 
@@ -68,6 +76,7 @@ class Straight:
         "_resources",
         "collector",
         "emit",
+        "nest",
         "now",
         "supervisor",
     )
@@ -96,6 +105,7 @@ class Straight:
         self.emit = emit
         self.now = resources.backend.now
         self._opened = opened
+        self.nest = Nest(resources, None)
         self.supervisor: Supervisor | None = None
 
     def begin(self) -> bool:
@@ -110,7 +120,7 @@ class Straight:
                 self._current = first = FirstTry(self, one)
                 running = start(first, first.report)
                 if not first.over:
-                    first.taken_over().goes_on_as(running)
+                    first.goes_on_as(running)
             self._current = None
         except BaseException as error:  # noqa: BLE001 -- the supervisor raises it again when every slot is sealed
             self._raised = error
@@ -139,12 +149,18 @@ class Straight:
     def rest(self) -> Supervisor:
         """Return the supervisor of all calls that are not sealed: those that were not begun, too."""
         supervisor = self.supervising()
-        if self._current is not None and self._current.started is not None and not self._current.over:
-            self._current.taken_over()
+        if self._current is not None and not self._current.over:
+            self._current.taken_over()  # its beginning was interrupted from outside
         for one in self._planned:
             if self.collector.results[one.call.position] is None and one.call.position not in supervisor.slots:
                 supervisor.expect(one)
         return supervisor
+
+    def remaining(self, tool: Tool, started: float) -> float | None:
+        """Return the seconds that a first attempt has which began then, never below 0; None for no bound."""
+        of_turn = self._options.turn_timeout
+        ends = min(*bounds_of(tool, started), NEVER if of_turn is None else self._opened + of_turn)
+        return None if ends == NEVER else max(0.0, ends - self.now())
 
     def supervising(self) -> Supervisor:
         """Return the supervisor; it is made when it is first needed."""
@@ -156,7 +172,7 @@ class Straight:
                 resources,
                 self._options,
                 self.emit,
-                nest=Nest(resources, None),
+                nest=self.nest,
                 host_context=self._context,
             )
             self.supervisor.start_clock(self._opened)
@@ -176,72 +192,121 @@ class Straight:
         """See `Supervisor.stopped_at`."""
         if self.supervisor is not None and position in self.supervisor.slots:
             return self.supervisor.stopped_at(position, code)
-        entered = self._current is not None and self._current.planned.call.position == position
+        first = self._current
+        entered = first is not None and first.call.position == position and first.started is not None
         return judge_stop(code, self._planned[position].tool, None) if entered else None
 
 
 class FirstTry:
-    """The first attempt of a call until it has to be more than that. Satisfies `ports.Work`.
+    """The first attempt of a call until it has to be more than that. Satisfies `ports.Work` and `nested.Inside`.
 
     Args:
         way: on which it goes.
         planned: the call.
 
     Attributes:
+        call: which.
+        nest: where its turn runs.
         tool_name: the tool's name.
         context: in which its code is to run; gone when it does, for it holds this object then.
         started: when its code was entered, on the loop's clock; None before.
         over: whether its code has ended.
     """
 
-    __slots__ = ("_attempt", "_emit", "_way", "context", "over", "planned", "started", "tool_name")
+    __slots__ = ("_attempt", "_emit", "_way", "call", "context", "nest", "over", "planned", "started", "tool_name")
+
+    policies: Policies | None = None
+    """A plain call touches nothing."""
 
     def __init__(self, way: Straight, planned: Planned) -> None:
-        self._way: Straight | None = way  # until it is over, or taken over
+        self._way: Straight | None = way  # until it is over: code that the tool has left behind may hold this for long
         self._emit = way.emit
         self._attempt: Attempt | None = None  # what has taken over
         self.planned = planned
+        self.call = planned.call
+        self.nest = way.nest
         self.tool_name = planned.tool.name
         self.started: float | None = None
         self.over = False
         self.context = contextvars.copy_context()
 
     def taken_over(self) -> Attempt:
-        """Return the attempt that goes on from here; it is made when it is first needed."""
+        """Return the attempt that goes on from here; it is made when it is first needed. On the loop."""
         if self._attempt is None:
-            way, self._way = self._way, None
+            way = self._way
             assert way is not None, "a call that is over is not taken over"  # noqa: S101
             self._attempt = way.supervising().adopt(self.planned, self.started)
         return self._attempt
 
-    @property
-    def slot(self) -> "Slot | None":
-        """See `nested.Inside`."""
-        return None if self.over else self.taken_over().slot
+    def goes_on_as(self, running: Running | None) -> None:
+        """Take note of what runs it, now that its first step is made or left to the loop.
+
+        Args:
+            running: None if its code has ended. If no attempt has heard how, that could not even be reported.
+        """
+        if running is not None:
+            self.taken_over().goes_on_as(running)
+        elif self._attempt is None and self._way is not None:
+            self._answer(self._way, InfrastructureError("the end of a call was not reported"))
 
     def report(self, end: AttemptEnd) -> None:
         """Receive how the attempt ended; on the loop, once."""
-        if self._way is not None and type(end) is Returned:
-            way, call, tool = self._way, self.planned.call, self.planned.tool
-            try:
-                notes = way.collector.seal_value(
-                    call.position,
-                    end.value,
-                    max_bytes=tool.max_result_bytes,
-                    attempts=1,
-                    duration=way.now() - (self.started or 0.0),
-                )
-                if notes:
-                    way.collector.announce(call.position, notes)
-            except BaseException as error:  # noqa: BLE001 -- a fault of this library: see `Attempt.report`
-                self.taken_over().confused(error)
-            self.over = True
-        else:
-            attempt = self.taken_over()
-            attempt.report(end)
-            self.over = attempt.ended
+        way = self._way
+        assert way is not None, "a call ends once"  # noqa: S101
+        try:
+            if self._attempt is None and type(end) is Returned:
+                self._seal(way, end.value)
+                self.over = True
+            else:
+                attempt = self.taken_over()
+                attempt.report(end)
+                self.over = attempt.ended
+        except BaseException as error:  # noqa: BLE001 -- a fault of this library: see `Attempt.report`
+            self._answer(way, error)
         if self.over:
-            self._way = self._attempt = None  # code that the tool has left behind may hold this object for long
+            self._way = self._attempt = None
+
+    def _answer(self, way: Straight, fault: BaseException) -> None:
+        """Seal the call although *fault*, one of this library, leaves unknown what became of it."""
+        if self._attempt is not None:
+            self._attempt.confused(fault)
+        else:
+            tool = self.planned.tool
+            outcome = judge_stop("internal_error", tool, None)
+            way.collector.seal(self.call.position, outcome, max_bytes=tool.max_result_bytes, attempts=1)
+            self._emit.fault("the first attempt of a call", fault)
+        self.over = True
+
+    def _seal(self, way: Straight, value: object) -> None:
+        call, tool = self.call, self.planned.tool
+        notes = way.collector.seal_value(
+            call.position,
+            value,
+            max_bytes=tool.max_result_bytes,
+            attempts=1,
+            duration=way.now() - (self.started or 0.0),
+        )
+        if notes:
+            way.collector.announce(call.position, notes)
+
+    # --- nested.Inside: looked at from any thread ---
+
+    @property
+    def runs(self) -> bool:
+        """See `nested.Inside.runs`."""
+        attempt = self._attempt
+        return not self.over and (attempt is None or not attempt.ended)
+
+    def remaining(self) -> float | None:
+        """See `nested.Inside.remaining`."""
+        attempt, way, started = self._attempt, self._way, self.started
+        if attempt is not None:
+            return attempt.remaining()
+        return None if way is None or started is None else way.remaining(self.planned.tool, started)
+
+    def lends(self, gate: Gate) -> Gate | None:  # noqa: ARG002 -- see below
+        """See `nested.Inside.lends`: a plain call has no place anywhere."""
+        return None
 
     # --- ports.Work ---
 
@@ -252,9 +317,11 @@ class FirstTry:
 
     def enter(self) -> bool:
         """See `ports.Work.enter`."""
-        if self._way is None:
-            return self.taken_over().enter()
-        self.started = self._way.now()
+        if self._attempt is not None:
+            return self._attempt.enter()
+        way = self._way
+        assert way is not None, "a call begins once"  # noqa: S101
+        self.started = way.now()
         INSIDE.set(self)
         del self.context
         return True
@@ -282,4 +349,4 @@ class FirstTry:
 
     def blocked(self, file: str, line: int, function: str, *, seconds: float) -> None:
         """See `ports.Work.blocked`."""
-        self._emit.call(LoopBlocked, self.planned.call, file=file, line=line, function=function, seconds=seconds)
+        self._emit.call(LoopBlocked, self.call, file=file, line=line, function=function, seconds=seconds)

@@ -105,11 +105,14 @@ class Supervisor:
 
     def expect(self, planned: Planned) -> Slot:
         """Take on a call that has not begun; return its slot."""
+        slot = self.slots[planned.call.position] = self._new_slot(planned)
+        return slot
+
+    def _new_slot(self, planned: Planned) -> Slot:
         gates = self._turn_gate + self.resources.gates_of(planned.tool)
         if self._nest.around is not None:
             gates = self._nest.gates(gates)
-        slot = self.slots[planned.call.position] = Slot(planned, gates, self.options.limits, self._nest)
-        return slot
+        return Slot(planned, gates, self.options.limits, self._nest)
 
     def adopt(self, planned: Planned, started: float | None) -> Attempt:
         """Take on a call whose first attempt is under way; return that attempt.
@@ -118,12 +121,13 @@ class Supervisor:
             planned: the call.
             started: when its code was entered, on the loop's clock; None if it has not been.
         """
-        slot = self.expect(planned)
+        slot = self._new_slot(planned)
         slot.attempts = 1
         slot.attempt = attempt = Attempt(self, slot, 1, planned.bound, self.host_context)
         if started is not None:
             attempt.entered = True
             self.deadlines.start_clock(attempt, started)
+        self.slots[planned.call.position] = slot  # last: who is interrupted before has changed nothing
         return attempt
 
     async def run(self, *, begun: bool = False, raised: BaseException | None = None) -> None:
@@ -375,14 +379,17 @@ class Supervisor:
         now = self._now()
         if slot.waits_since is not None:
             slot.wait_ends(now)
-        notes = self.collector.seal(
-            slot.call.position,
-            outcome,
-            max_bytes=slot.tool.max_result_bytes,
-            attempts=slot.attempts,
-            queued=slot.queued,
-            duration=now - slot.started if slot.started is not None else 0.0,
-        )
+        try:
+            notes = self.collector.seal(
+                slot.call.position,
+                outcome,
+                max_bytes=slot.tool.max_result_bytes,
+                attempts=slot.attempts,
+                queued=slot.queued,
+                duration=now - slot.started if slot.started is not None else 0.0,
+            )
+        finally:  # a fault of ours, or an interrupt, may have left it open for whoever contains that
+            slot.sealed = self.collector.results[slot.call.position] is not None
         if not self.collector.open:
             self._timers.wake()
         if failed is not None:

@@ -12,13 +12,23 @@ import sys
 from collections import deque
 from collections.abc import Coroutine
 from contextvars import Context
+from types import FunctionType, MethodType
 from typing import Any
+
+
+def _makes_stock_tasks(loop: asyncio.AbstractEventLoop) -> bool:
+    """Return whether nobody has put a `create_task` of their own, in Python, in the place of the loop's."""
+    own = loop.create_task
+    if isinstance(own, MethodType | FunctionType):
+        return getattr(own, "__func__", None) is asyncio.BaseEventLoop.create_task
+    return True
+
 
 if sys.version_info >= (3, 12):
 
-    def makes_first_steps(loop: asyncio.AbstractEventLoop) -> bool:  # noqa: ARG001 -- see below
+    def makes_first_steps(loop: asyncio.AbstractEventLoop) -> bool:
         """Return whether `task_to_begin` can be used on *loop*."""
-        return True
+        return _makes_stock_tasks(loop)
 
     def task_to_begin(
         body: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop, name: str, context: Context
@@ -34,7 +44,9 @@ else:
 
     def makes_first_steps(loop: asyncio.AbstractEventLoop) -> bool:
         """Return whether `task_to_begin` can be used on *loop*."""
-        return type(loop).call_soon is asyncio.BaseEventLoop.call_soon and type(getattr(loop, "_ready", None)) is deque
+        call_soon = getattr(loop.call_soon, "__func__", None)
+        stock = call_soon is asyncio.BaseEventLoop.call_soon and type(getattr(loop, "_ready", None)) is deque
+        return stock and _makes_stock_tasks(loop)
 
     def task_to_begin(
         body: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop, name: str, context: Context
@@ -45,7 +57,9 @@ else:
     def begin(task: asyncio.Task[None], loop: asyncio.AbstractEventLoop) -> None:
         """See to it that *task* makes its first step, now if possible. The caller's own task goes on afterwards."""
         ready: deque[asyncio.Handle] = loop._ready  # type: ignore[attr-defined]  # noqa: SLF001 -- see above
-        step = ready.pop()
+        step = ready.pop() if ready else None  # whoever has put a `call_soon` of their own there keeps it elsewhere
+        if step is None:
+            return
         if getattr(step._callback, "__self__", None) is not task:  # type: ignore[attr-defined]  # noqa: SLF001 -- a thread posted meanwhile
             ready.append(step)
             return

@@ -183,13 +183,13 @@ class AsyncioBackend:
         root.task = self._running().create_task(root.body(), name=work.tool_name, context=work.context)
         return root
 
-    def start_at_once(self, work: Work, report: Report) -> Running:
+    def start_at_once(self, work: Work, report: Report) -> Running | None:
         """Start an attempt as a root task whose first step is made before this returns."""
         root = self._new_root(work, report, self._new_scope, self._scopes)
         loop = self._loop() or asyncio.get_running_loop()
         root.task = task_to_begin(root.body(), loop, work.tool_name, work.context)
         begin(root.task, loop)
-        return root
+        return None if root.task.done() else root
 
     def steps_at_once(self) -> bool:
         """See `ports.Backend.steps_at_once`."""

@@ -183,7 +183,7 @@ class TrioBackend:
         """Start an attempt as a root task."""
         return _TrioRootTask(self._new_scope, work, report)
 
-    def start_at_once(self, work: Work, report: Report) -> Running:
+    def start_at_once(self, work: Work, report: Report) -> Running | None:
         """Start an attempt as a root task: trio makes no step but in its own passes."""
         return self.start(work, report)
 
