@@ -1,8 +1,8 @@
 """Calls that are begun at once: over before the loop passes if they never wait, and like any other if they do."""
 
 import asyncio
-import contextlib
 import contextvars
+import gc
 import threading
 
 import anyio
@@ -425,22 +425,19 @@ async def test_a_fault_of_ours_in_taking_over_is_that_calls_alone(monkeypatch):
 
 @on_asyncio_alone
 async def test_an_end_that_nobody_could_be_told_is_a_fault_of_that_call_alone(monkeypatch):
-    real = FirstTry.report
+    real, lost = FirstTry.report, []
 
     def breaks(first, end):
         if first.call.position == 0:
-            raise SystemExit  # as the loop lets it pass
+            raise MemoryError
         real(first, end)
 
     monkeypatch.setattr(FirstTry, "report", breaks)
-    monkeypatch.setattr(on_asyncio, "begin", lambda task, loop: begins(task, loop))
-
-    def begins(task, loop):
-        with contextlib.suppress(SystemExit):
-            first_step.begin(task, loop)
-
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: lost.append(context["exception"]))
     with anyio.fail_after(20):
         assert codes(await run_tool_calls(numbered("quick", 2), tools_of(quick))) == ["internal_error", "ok"]
+    gc.collect()
+    assert [type(error) for error in lost] == [MemoryError]
 
 
 @on_asyncio_alone

@@ -67,8 +67,13 @@ else:
         if host is None:
             step._run()  # noqa: SLF001
             return
-        _leave_task(loop, host)
         try:
+            _leave_task(loop, host)
             step._run()  # noqa: SLF001
-        finally:
-            _enter_task(loop, host)
+        except (
+            BaseException
+        ):  # what leaves a step leaves the loop; or a signal's handler has raised before there was one
+            if asyncio.current_task(loop) is None:
+                _enter_task(loop, host)
+            raise
+        _enter_task(loop, host)
