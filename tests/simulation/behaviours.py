@@ -350,7 +350,7 @@ BEHAVIOURS = {
     "raises SystemExit": _row(raises(lambda: SystemExit(2)), FAILS),
     "raises GeneratorExit": _row(raises(GeneratorExit), FAILS),
     "raises StopIteration": _row(raises(StopIteration), FAILS),
-    "raises KeyboardInterrupt": _row(raises(KeyboardInterrupt), FAILS),
+    "raises KeyboardInterrupt": _row(raises(lambda: KeyboardInterrupt("own")), FAILS),
     "raises RecursionError": _row(raises(RecursionError), FAILS),
     "raises its own base": _row(raises(lambda: OwnBase("x")), FAILS),
     "raises with an odd text": _row(raises_with_an_odd_text, FAILS),
