@@ -293,19 +293,24 @@ class Backend(Executor, Protocol):
         """Run *callback* on the loop, from any thread. Returns False if the loop is closed."""
         ...
 
-    def start_at_once(self, work: Work, report: Callable[[AttemptEnd], None]) -> Running | None:
-        """Start one attempt as `start` does, but make its first step now, as a rule; only if `steps_at_once`.
+    def start_at_once(self, work: Work, report: Callable[[AttemptEnd], None], host: object) -> Running | None:
+        """Start one attempt as `start` does, but make its first step now, as a rule.
 
         So *report* may be called before this returns: code that never waits is over by then. Not to be used in the
         midst of another attempt's step, whose stack would grow.
+
+        Args:
+            work: what runs.
+            report: as in `start`.
+            host: what `host_at_once` has returned to the code that asks.
 
         Returns:
             None if its code has ended by now.
         """
         ...
 
-    def steps_at_once(self) -> bool:
-        """Return whether `start_at_once` can make a first step now: the loop allows it, and nobody is cancelled."""
+    def host_at_once(self) -> object | None:
+        """Return the task that asks, if the loop allows `start_at_once` in it, and it is not cancelled; else None."""
         ...
 
     def is_cancelled(self) -> bool:

@@ -53,9 +53,9 @@ class Visit:
     key: str = ""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class SimulatedCall:
-    """What the script says of a call, and what the world saw of it."""
+    """What the script says of a call, and what the world saw of it. Two that are alike are two all the same."""
 
     kind: str
     safe: str  # "read_only", "idempotent" or "unsafe"

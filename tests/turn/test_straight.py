@@ -372,11 +372,11 @@ async def test_an_interrupt_between_two_beginnings_leaves_a_result_for_every_cal
     real = on_asyncio.AsyncioBackend.start_at_once
     begun = []
 
-    def breaks(backend, work, report):
+    def breaks(backend, work, report, host):
         begun.append(work.tool_name)
         if len(begun) == 3:
             raise error
-        return real(backend, work, report)
+        return real(backend, work, report, host)
 
     monkeypatch.setattr(on_asyncio.AsyncioBackend, "start_at_once", breaks)
     turn = open_turn(

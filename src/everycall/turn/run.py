@@ -11,7 +11,7 @@ from everycall.turn.emit import Emitter
 from everycall.turn.judge import rejected
 from everycall.turn.nested import INSIDE, Nest
 from everycall.turn.plan import Kept, Planned, Rejected
-from everycall.turn.straight import Straight, starts_at_once
+from everycall.turn.straight import Straight, host_of
 from everycall.turn.supervise import Supervisor
 from everycall.turn.telling import tell_planned, tell_replaced
 
@@ -37,9 +37,10 @@ async def run_turn(turn: "Turn") -> None:
         collector = Collector(plan.parsed.calls, echoes, emit, plan.explain, max_bytes=options.limits.turn_result_bytes)
         driver: Driver
         straight: Straight | None = None
-        if plan.plain and not routine and starts_at_once(resources, options):
+        host = host_of(resources, options) if plan.plain and not routine else None
+        if host is not None:
             planned: Sequence[Planned] = plan.plans  # type: ignore[assignment]  # what `plain` says
-            driver = straight = Straight(planned, collector, resources, options, emit, opened=opened)
+            driver = straight = Straight(planned, collector, resources, options, emit, opened=opened, host=host)
             turn._begin(collector, driver, resources.backend.post)  # noqa: SLF001
         else:
             plan, driver = _supervised(plan, collector, Nest(resources, INSIDE.get()), emit)

@@ -14,6 +14,7 @@ from types import AsyncGeneratorType, MappingProxyType
 
 import anyio.lowlevel
 
+from everycall.core.calls import ToolCall
 from everycall.core.errors import InfrastructureError
 from everycall.core.events import LoopBlocked
 from everycall.core.outcomes import Code
@@ -34,19 +35,20 @@ from everycall.turn.supervise import Supervisor
 from everycall.turn.timers import NEVER
 
 
-def starts_at_once(resources: Resources, options: TurnOptions) -> bool:
-    """Return whether plain calls have nothing to wait for: they need not wait for the loop either, then.
+def host_of(resources: Resources, options: TurnOptions) -> object | None:
+    """Return the task that runs the turn, if plain calls have nothing to wait for: nor need they for the loop, then.
 
     A host that handles an exception would show it to code that runs on its own stack: a bare `raise` would raise it.
     """
-    return (
-        not resources.abandoned.any
-        and resources.everyone is None
-        and options.limits.concurrency is None
-        and INSIDE.get() is None
-        and sys.exception() is None
-        and resources.backend.steps_at_once()
-    )
+    if (
+        resources.abandoned.any
+        or resources.everyone is not None
+        or options.limits.concurrency is not None
+        or INSIDE.get() is not None
+        or sys.exception() is not None
+    ):
+        return None
+    return resources.backend.host_at_once()
 
 
 class Straight:
@@ -59,9 +61,9 @@ class Straight:
         options: of this turn.
         emit: tells the observers.
         opened: when the turn began, on the loop's clock.
+        host: what `host_of` has returned.
 
     Attributes:
-        nest: where the turn runs: within no other.
         supervisor: of the calls that did not come to their end at once; None if there is none.
     """
 
@@ -69,15 +71,15 @@ class Straight:
         "_begun",
         "_context",
         "_current",
+        "_host",
         "_opened",
         "_options",
         "_planned",
         "_raised",
-        "_resources",
         "collector",
         "emit",
-        "nest",
         "now",
+        "resources",
         "supervisor",
     )
 
@@ -93,24 +95,25 @@ class Straight:
         emit: Emitter,
         *,
         opened: float,
+        host: object,
     ) -> None:
         self._planned = planned
+        self._host = host
         self._begun = False
         self._raised: BaseException | None = None  # by what the beginning was interrupted from outside
         self._current: FirstTry | None = None
-        self._resources = resources
+        self.resources = resources
         self._options = options
         self._context = contextvars.copy_context()  # the caller's
         self.collector = collector
         self.emit = emit
         self.now = resources.backend.now
         self._opened = opened
-        self.nest = Nest(resources, None)
         self.supervisor: Supervisor | None = None
 
     def begin(self) -> bool:
         """Begin every call. Returns whether `run` is to be awaited: calls go on, or others shall use the loop."""
-        backend = self._resources.backend
+        backend, host = self.resources.backend, self._host
         if self.supervisor is not None:
             return True  # stopped before it began
         self._begun = True
@@ -118,7 +121,7 @@ class Straight:
         try:
             for one in self._planned:
                 self._current = first = FirstTry(self, one)
-                running = start(first, first.report)
+                running = start(first, first.report, host)
                 if not first.over:
                     first.goes_on_as(running)
             self._current = None
@@ -165,14 +168,14 @@ class Straight:
     def supervising(self) -> Supervisor:
         """Return the supervisor; it is made when it is first needed."""
         if self.supervisor is None:
-            resources = self._resources
+            resources = self.resources
             self.supervisor = Supervisor(
                 (),
                 self.collector,
                 resources,
                 self._options,
                 self.emit,
-                nest=self.nest,
+                nest=Nest(resources, None),
                 host_context=self._context,
             )
             self.supervisor.start_clock(self._opened)
@@ -205,15 +208,13 @@ class FirstTry:
         planned: the call.
 
     Attributes:
-        call: which.
-        nest: where its turn runs.
         tool_name: the tool's name.
         context: in which its code is to run; gone when it does, for it holds this object then.
         started: when its code was entered, on the loop's clock; None before.
         over: whether its code has ended.
     """
 
-    __slots__ = ("_attempt", "_emit", "_way", "call", "context", "nest", "over", "planned", "started", "tool_name")
+    __slots__ = ("_attempt", "_emit", "_resources", "_way", "context", "over", "planned", "started", "tool_name")
 
     policies: Policies | None = None
     """A plain call touches nothing."""
@@ -221,10 +222,9 @@ class FirstTry:
     def __init__(self, way: Straight, planned: Planned) -> None:
         self._way: Straight | None = way  # until it is over: code that the tool has left behind may hold this for long
         self._emit = way.emit
+        self._resources = way.resources
         self._attempt: Attempt | None = None  # what has taken over
         self.planned = planned
-        self.call = planned.call
-        self.nest = way.nest
         self.tool_name = planned.tool.name
         self.started: float | None = None
         self.over = False
@@ -278,7 +278,7 @@ class FirstTry:
         self.over = True
 
     def _seal(self, way: Straight, value: object) -> None:
-        call, tool = self.call, self.planned.tool
+        call, tool = self.planned.call, self.planned.tool
         notes = way.collector.seal_value(
             call.position,
             value,
@@ -290,6 +290,16 @@ class FirstTry:
             way.collector.announce(call.position, notes)
 
     # --- nested.Inside: looked at from any thread ---
+
+    @property
+    def call(self) -> ToolCall:
+        """See `nested.Inside.call`."""
+        return self.planned.call
+
+    @property
+    def nest(self) -> Nest:
+        """See `nested.Inside.nest`: such a turn runs within no other."""
+        return Nest(self._resources, None)
 
     @property
     def runs(self) -> bool:

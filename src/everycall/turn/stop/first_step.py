@@ -36,8 +36,8 @@ if sys.version_info >= (3, 12):
         """Return a task for *body*, which may have made its first step; `begin` is called next."""
         return asyncio.Task(body, loop=loop, name=name, context=context, eager_start=True)
 
-    def begin(task: asyncio.Task[None], loop: asyncio.AbstractEventLoop) -> None:
-        """See to it that *task* makes its first step, now if possible. The caller's own task goes on afterwards."""
+    def begin(task: asyncio.Task[None], loop: asyncio.AbstractEventLoop, host: asyncio.Task[Any]) -> None:
+        """See to it that *task* makes its first step, now if possible. *host*, which asks, goes on afterwards."""
 
 else:
     from asyncio.tasks import _enter_task, _leave_task  # documented for authors of task classes ("Extending asyncio")
@@ -54,18 +54,14 @@ else:
         """Return a task for *body*, which may have made its first step; `begin` is called next."""
         return asyncio.Task(body, loop=loop, name=name, context=context)
 
-    def begin(task: asyncio.Task[None], loop: asyncio.AbstractEventLoop) -> None:
-        """See to it that *task* makes its first step, now if possible. The caller's own task goes on afterwards."""
+    def begin(task: asyncio.Task[None], loop: asyncio.AbstractEventLoop, host: asyncio.Task[Any]) -> None:
+        """See to it that *task* makes its first step, now if possible. *host*, which asks, goes on afterwards."""
         ready: deque[asyncio.Handle] = loop._ready  # type: ignore[attr-defined]  # noqa: SLF001 -- see above
         step = ready.pop() if ready else None  # whoever has put a `call_soon` of their own there keeps it elsewhere
         if step is None:
             return
         if getattr(step._callback, "__self__", None) is not task:  # type: ignore[attr-defined]  # noqa: SLF001 -- a thread posted meanwhile
             ready.append(step)
-            return
-        host = asyncio.current_task(loop)
-        if host is None:
-            step._run()  # noqa: SLF001
             return
         try:
             _leave_task(loop, host)

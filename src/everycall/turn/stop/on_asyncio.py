@@ -183,21 +183,21 @@ class AsyncioBackend:
         root.task = self._running().create_task(root.body(), name=work.tool_name, context=work.context)
         return root
 
-    def start_at_once(self, work: Work, report: Report) -> Running | None:
+    def start_at_once(self, work: Work, report: Report, host: Any) -> Running | None:
         """Start an attempt as a root task whose first step is made before this returns."""
         root = self._new_root(work, report, self._new_scope, self._scopes)
         loop = self._loop() or asyncio.get_running_loop()
         root.task = task_to_begin(root.body(), loop, work.tool_name, work.context)
-        begin(root.task, loop)
+        begin(root.task, loop, host)
         return None if root.task.done() else root
 
-    def steps_at_once(self) -> bool:
-        """See `ports.Backend.steps_at_once`."""
-        loop = self._loop()
-        if loop is None or not self._makes_first_steps or loop.get_task_factory() is not None:
-            return False
+    def host_at_once(self) -> object | None:
+        """See `ports.Backend.host_at_once`."""
+        loop, scopes = self._loop(), self._scopes
+        if loop is None or scopes is None or not self._makes_first_steps or loop.get_task_factory() is not None:
+            return None
         task = asyncio.current_task(loop)
-        return task is not None and self._scopes is not None and not self._scopes.are_cancelled(task)
+        return None if task is None or scopes.are_cancelled(task) else task
 
     def is_cancelled(self) -> bool:
         """See `ports.Backend.is_cancelled`."""

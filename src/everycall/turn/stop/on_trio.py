@@ -183,13 +183,13 @@ class TrioBackend:
         """Start an attempt as a root task."""
         return _TrioRootTask(self._new_scope, work, report)
 
-    def start_at_once(self, work: Work, report: Report) -> Running | None:
+    def start_at_once(self, work: Work, report: Report, host: object) -> Running | None:  # noqa: ARG002 -- see below
         """Start an attempt as a root task: trio makes no step but in its own passes."""
         return self.start(work, report)
 
-    def steps_at_once(self) -> bool:
-        """See `ports.Backend.steps_at_once`."""
-        return False
+    def host_at_once(self) -> object | None:
+        """See `ports.Backend.host_at_once`."""
+        return None
 
     def is_cancelled(self) -> bool:
         """See `ports.Backend.is_cancelled`."""
