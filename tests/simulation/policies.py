@@ -146,7 +146,7 @@ POLICIES = {
         broken=_skipped_for_a_reason,
     ),
     "exclusive": Policy(options={"exclusive": True}, touches=Footprint(exclusive=True)),
-    "shared": Policy(options={"writes": "k:s", "scope": "runtime"}, touches=_writes("k:s"), shared=True),
+    "shared": Policy(options={"writes": "k:s", "scope": "runtime"}, weight=3, touches=_writes("k:s"), shared=True),
     "rated": Policy(options={"rate": RATE}, waits=True, broken=_not_too_often),
     "gated": Policy(options={"needs_approval": True}, gated=True, broken=_with_consent),
     "gated_writes": Policy(options={"needs_approval": True, "writes": "k:a"}, touches=_writes("k:a"), gated=True),

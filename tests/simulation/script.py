@@ -185,10 +185,12 @@ def _draw_call(rng, backend, record, position):
         safe=safe,
         attempts=attempts,
         jitter=jitter,
-        seconds=rng.choice([0.0, 1.0]) * rng.uniform(0.01, 0.6),
+        seconds=rng.uniform(0.01, 0.6),
         policy=rng.choice(policies),
         without_context=rng.random() < 0.5,
     )
+    if not one.policy and rng.random() < 0.5:
+        one.seconds = 0.0  # but who must not run beside others takes time, or never would
     if not POLICIES[one.policy].fits(safe):
         one.policy = "reads"
     if POLICIES[one.policy].gated:
@@ -211,3 +213,5 @@ def make_plain(rng, backend, record):
         if BEHAVIOURS[one.kind].in_thread:
             one.kind = rng.choice(kinds)
         one.sent, one.policy, one.around = "well", "", ""
+        if rng.random() < 0.5:  # over at its first step, if its kind is: nothing else is in the way
+            one.seconds, one.without_context = 0.0, True
