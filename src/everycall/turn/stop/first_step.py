@@ -66,9 +66,7 @@ else:
         try:
             _leave_task(loop, host)
             step._run()  # noqa: SLF001
-        except (
-            BaseException
-        ):  # what leaves a step leaves the loop; or a signal's handler has raised before there was one
+        except BaseException:  # of a signal's handler, say; perhaps before the host was left
             if asyncio.current_task(loop) is None:
                 _enter_task(loop, host)
             raise
