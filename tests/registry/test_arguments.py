@@ -355,11 +355,11 @@ ATTACKS = {
 def test_no_text_takes_more_than_linear_time(attack):
     def seconds(text):
         best = math.inf
-        for _ in range(3):
-            start = time.perf_counter()
+        for _ in range(5):
+            start = time.process_time()
             with contextlib.suppress(ArgumentsRefused):
                 read(text, 1 << 22)
-            best = min(best, time.perf_counter() - start)
+            best = min(best, time.process_time() - start)
         return best
 
     small, large = ATTACKS[attack](1 << 16), ATTACKS[attack](1 << 20)
