@@ -5,11 +5,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from everycall.core.calls import ParsedMessage
 from everycall.core.errors import EverycallError, MessageError, UsageError
 from everycall.core.failures import message_for_model
 from everycall.core.ids import assign_ids
 from everycall.core.making import new_tuple
 from everycall.core.policy import Limits, require_seconds
+from everycall.core.redaction import Redactor
 from everycall.dialects import detect, dialect_of
 from everycall.ports import Dialect, Observer
 from everycall.registry import ToolRegistry
@@ -49,14 +51,7 @@ def plan_turn(
         require_registry(registry)
     if registry.deps is not None and not isinstance(deps, registry.deps):
         raise UsageError(_other_deps(registry.deps, deps))
-    try:
-        chosen = detect(message) if dialect is None else chosen_dialect(dialect)
-        parsed = chosen.parse(message, finish_reason=finish_reason)
-    except EverycallError:
-        raise
-    except Exception as error:
-        told = message_for_model(error, registry.redactor)
-        raise MessageError(f"The message cannot be read: to read it raised {told}") from error
+    chosen, parsed = _read(message, dialect, finish_reason, registry.redactor)
     calls = assign_ids(parsed.calls, chosen.id_rule, key)
     approver = None if approve is None else require_approver(approve)
     plans = plan(
@@ -73,6 +68,25 @@ def plan_turn(
     options = new_tuple(TurnOptions, (key, deps, turn_timeout, limits, approver, registry.redactor))
     schedule = None if plain else schedule_of(plans)
     return new_tuple(TurnPlan, (chosen, parsed, plans, options, registry.explain, schedule, plain))
+
+
+def _read(
+    message: object, dialect: str | Dialect | None, finish_reason: str | None, redactor: Redactor
+) -> tuple[Dialect, ParsedMessage]:
+    """Return the dialect of *message*, and what it says.
+
+    Raises:
+        UsageError: there is no such dialect.
+        MessageError: the message cannot be read; it may be an object whose own code raises.
+    """
+    try:
+        chosen = detect(message) if dialect is None else chosen_dialect(dialect)
+        return chosen, chosen.parse(message, finish_reason=finish_reason)
+    except EverycallError:
+        raise
+    except Exception as error:
+        told = message_for_model(error, redactor)
+        raise MessageError(f"The message cannot be read: to read it raised {told}") from error
 
 
 def chosen_dialect(dialect: object) -> Dialect:

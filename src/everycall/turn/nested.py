@@ -108,7 +108,7 @@ class Nest:
 
     def gates(self, gates: tuple[Gate, ...]) -> tuple[Gate, ...]:
         """Return *gates*, each at which a call around this turn holds a place as one that lends that place."""
-        return tuple([self._lent(gate) for gate in gates])
+        return gates if self.around is None else tuple([self._lent(gate) for gate in gates])
 
     def _lent(self, gate: Gate) -> Gate:
         if isinstance(gate, RateGate):

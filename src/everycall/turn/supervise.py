@@ -109,9 +109,7 @@ class Supervisor:
         return slot
 
     def _new_slot(self, planned: Planned) -> Slot:
-        gates = self._turn_gate + self.resources.gates_of(planned.tool)
-        if self._nest.around is not None:
-            gates = self._nest.gates(gates)
+        gates = self._nest.gates(self._turn_gate + self.resources.gates_of(planned.tool))
         return Slot(planned, gates, self.options.limits, self._nest)
 
     def adopt(self, planned: Planned, started: float | None) -> Attempt:
