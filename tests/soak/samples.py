@@ -8,13 +8,15 @@ import threading
 from pathlib import Path
 from typing import NamedTuple
 
+from everycall.executors.thread import _Thread
+
 
 class Sample(NamedTuple):
     """What the process held after so many turns."""
 
     turns: int
     rss_kb: float
-    ours: float  # objects of this library that are alive
+    ours: float  # objects of this library that are alive, but those that stand for a thread
     threads: float
     fds: float
     tasks: float
@@ -39,12 +41,16 @@ def sample(turns, runtime):
     return Sample(
         turns=turns,
         rss_kb=_rss(),
-        ours=sum(str(type(one).__module__).startswith("everycall") for one in gc.get_objects()),
+        ours=sum(_is_ours(type(one)) for one in gc.get_objects()),
         threads=threading.active_count(),
         fds=sum(1 for _ in Path("/proc/self/fd").iterdir()) if Path("/proc/self/fd").exists() else 0,
         tasks=_tasks(),
         abandoned=runtime.statistics().abandoned,
     )
+
+
+def _is_ours(kind):
+    return str(kind.__module__).startswith("everycall") and kind is not _Thread
 
 
 def slopes(samples):

@@ -1,4 +1,7 @@
-"""The tools of the soak. Hostile ones end within a second, by themselves or by force; the linger is short."""
+"""The tools of the soak. Hostile ones end within a second, by themselves or by force; the linger is short.
+
+What waits for ever waits for no time: asyncio keeps a stopped timer, and the context of whoever set it, until its time.
+"""
 
 import threading
 
@@ -44,14 +47,14 @@ FRIENDLY = ("adds", "adds", "waits", "counts", "raises")
 
 @TOOLS.tool
 async def hangs(a: int, b: int) -> None:
-    await anyio.sleep(60)
+    await anyio.Event().wait()
 
 
 @TOOLS.tool
 async def swallows(a: int, b: int) -> None:
     for _ in range(50):
         try:
-            await anyio.sleep(60)
+            await anyio.Event().wait()
         except anyio.get_cancelled_exc_class():
             pass
 
