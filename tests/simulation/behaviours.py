@@ -100,7 +100,7 @@ async def asks_for_the_time_left(one, context):
     before = context.remaining()
     await takes(one.seconds)
     after = context.remaining()
-    if not context.cancelled and not 0 <= after <= before - one.seconds + 0.01 <= 1.02:
+    if not context.cancelled and not (0 <= after <= before - one.seconds + 0.01 and before < 1.0 + 1e-6):
         one.faults.append("wrong time left")
 
 
