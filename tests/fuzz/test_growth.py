@@ -1,6 +1,6 @@
 """Growth: four times the input never takes much more than four times as long."""
 
-import time
+import itertools
 
 import pytest
 
@@ -9,6 +9,7 @@ from everycall.core.errors import EverycallError
 from everycall.registry.arguments import ArgumentsRefused, read_arguments
 from everycall.turn.encode import CannotEncode, encode_value
 from tests.fuzz import targets
+from tests.growth import assert_grows_within, times_as_long
 from tests.messages import call, message
 
 
@@ -110,29 +111,41 @@ def _result(call_id):
     return {"role": "tool", "tool_call_id": call_id, "content": "x"}
 
 
-def _seconds(judge, case, *, tries=5):
-    best = float("inf")
-    for _ in range(tries):
-        began = time.process_time()
-        judge(case)
-        best = min(best, time.process_time() - began)
-    return best
-
-
 @pytest.mark.parametrize("name", GROWS)
 def test_four_times_the_input_takes_less_than_nine_times_as_long(name):
-    """Twice and twice again, each less than three times, in time of the processor; a quadratic cost is 16 times."""
+    """Twice and twice again, each less than three times; a quadratic cost is 16 times."""
     judge, make, size = GROWS[name]
-    small, large = make(size), make(4 * size)
-    for _ in range(4):  # another program may have had the processor
-        if _seconds(judge, large) < 9 * max(_seconds(judge, small), 0.0005):
-            return
-    pytest.fail(f"{name}: {_seconds(judge, small):.4f} s, then {_seconds(judge, large):.4f} s for four times as much")
+    assert_grows_within(9, judge, make(size), make(4 * size))
 
 
-def test_the_measure_of_growth_sees_a_quadratic_cost():
-    def quadratic(text):
-        for at in range(len(text)):
-            text.count("y", at)
+class _Costs:
+    """Work that moves a clock of its own: by so much for each size."""
 
-    assert _seconds(quadratic, "x" * 80_000, tries=2) > 9 * _seconds(quadratic, "x" * 20_000, tries=2)
+    def __init__(self, cost):
+        self.cost, self.now = cost, 0.0
+
+    def __call__(self, size):
+        self.now += self.cost(size)
+
+    def clock(self):
+        return self.now
+
+
+@pytest.mark.parametrize(("power", "times"), [(1, 4), (2, 16), (3, 64)])
+def test_the_measure_of_growth_says_how_many_times_as_long(power, times):
+    work = _Costs(lambda size: 0.001 * size**power)
+    assert times_as_long(work, 10, 40, work.clock) == pytest.approx(times)
+    with pytest.raises(AssertionError, match=f"{times}.0 times as long; {times - 1} is the bound"):
+        assert_grows_within(times - 1, work, 10, 40, work.clock)
+    assert_grows_within(times + 1, work, 10, 40, work.clock)
+
+
+def test_the_measure_of_growth_is_not_misled_by_a_machine_that_is_busy_most_of_the_time():
+    tries = itertools.count()
+    work = _Costs(lambda size: 0.001 * size * (1 if next(tries) in (20, 27) else 10 if size > 10 else 1))
+    assert_grows_within(5, work, 10, 40, work.clock)
+
+
+def test_the_measure_of_growth_does_not_count_what_is_below_the_clock():
+    work = _Costs(lambda size: 1e-9 * size**3)
+    assert_grows_within(5, work, 10, 40, work.clock)
