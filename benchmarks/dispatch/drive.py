@@ -1,4 +1,4 @@
-"""Runs the contenders' processes and asks them, one at a time, in a new order each round.
+"""Runs the contenders, each in a fresh process each round, and asks them one at a time, in a new order each round.
 
 Every wait is bounded: a contender that is silent for `PATIENCE` seconds ends the benchmark. No process outlives it.
 """
@@ -102,6 +102,9 @@ async def run_rounds(
 ) -> list[Samples]:
     """Ask every contender every question, *rounds* times.
 
+    Each round has processes of its own: where an interpreter happens to lay its objects changes how fast it is by a
+    tenth and more, for as long as it lives, and must not decide for all rounds.
+
     Args:
         asked: the questions.
         rounds: how many figures of each are taken.
@@ -118,18 +121,18 @@ async def run_rounds(
         TimeoutError: a contender took too long.
         subprocess.CalledProcessError: an import failed.
     """
-    async with AsyncExitStack() as stack:
-        bytecode = stack.enter_context(TemporaryDirectory())
-        contenders = [await stack.enter_async_context(started(name)) for name in CONTENDERS]
+    taken = []
+    with TemporaryDirectory() as bytecode:
         for name in CONTENDERS:
             await import_time(name, bytecode)  # the first compiles; not counted
-        taken = []
         for number in range(1, rounds + 1):
             tell(f"round {number} of {rounds}")
-            taken.append(
-                {one.name: await _samples(one, contenders, least, about, bytecode) for one in _shuffled(asked)}
-            )
-        return taken
+            async with AsyncExitStack() as stack:
+                contenders = [await stack.enter_async_context(started(name)) for name in CONTENDERS]
+                taken.append(
+                    {one.name: await _samples(one, contenders, least, about, bytecode) for one in _shuffled(asked)}
+                )
+    return taken
 
 
 async def _samples(

@@ -7,8 +7,10 @@ import time
 
 import pytest
 
+from everycall import run_tool_calls_sync
 from everycall.core.errors import UsageError
 from everycall.registry import Tool, ToolRegistry
+from tests.messages import call, message
 
 
 def plain(a: int) -> int:
@@ -162,13 +164,24 @@ def test_near_names_are_those_of_registered_tools(name, near):
     assert filled("get_weather", "send_mail", "delete_all").close_names(name)[:1] == near
 
 
-def test_near_names_are_few_and_cheap():
+def test_near_names_are_few_and_only_the_first_ten_thousand_characters_of_names_are_compared():
     registry = filled(*[f"tool_{number}" for number in range(1500)])
-    start = time.perf_counter()
     assert len(registry.close_names("tool_9")) == 3
     assert len(registry.close_names("tool_9", limit=1)) == 1
-    assert time.perf_counter() - start < 2
-    assert filled(*[f"tool_{number}" for number in range(500)], "zebra").close_names("zebra") == []
+    before = [f"{'x' * 96}{number:03}" for number in range(102)]  # 99 characters each
+    assert filled(*before[:100], "zebra").close_names("zebra") == ["zebra"]
+    assert filled(*before, "zebra").close_names("zebra") == []
+
+
+@pytest.mark.parametrize("name", ["tool_9_" + "x" * 90, "abcdefgh_" * 14, "tool_x" * 200_000])
+def test_a_message_of_unknown_tools_costs_a_moment_in_a_registry_of_long_names_that_are_alike(name):
+    registry = filled(
+        *[f"tool_{number}_{'x' * 100}" for number in range(250)], *["abcdefgh_" * 13 + str(n) for n in range(250)]
+    )
+    sent = message(*[call(f"{name}{number}", call_id=f"c{number}") for number in range(100)])
+    began = time.process_time()
+    assert {result.code for result in run_tool_calls_sync(sent, registry)} == {"unknown_tool"}
+    assert time.process_time() - began < 1.5  # 6 s once, in which the loop did nothing else
 
 
 def test_a_repr_is_short_and_says_what_matters():

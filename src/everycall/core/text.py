@@ -14,8 +14,9 @@ import re
 from everycall.core.outcomes import MAX_ERROR_TEXT, bounded
 
 _SEQUENCES = re.compile(
-    # Strings end at BEL or ST and may not span lines: an unfinished one costs its introducer, not the rest of the text.
-    r"(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\n]*+(?:\x07|\x1b\\|\x9c)"
+    # Strings end at BEL or ST. They may not span lines, nor hold the beginning of another: an unfinished one costs its
+    # introducer, not the rest of the text, and no part of a text is read twice.
+    r"(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\n\x1b\x90\x98\x9c-\x9f]*+(?:\x07|\x1b\\|\x9c)"
     r"|(?:\x1b\[|\x9b)[0-?]*+[ -/]*+[@-~]"  # CSI: colours, cursor movement (ECMA-48, 5.4)
     r"|\x1b[ -/]*+[0-~]"  # all other escapes
 )

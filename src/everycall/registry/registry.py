@@ -5,7 +5,7 @@ import inspect
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import accumulate, islice
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar, Unpack, overload
 
@@ -44,7 +44,7 @@ from everycall.registry.touches import require_fields
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 DEFAULT_REDACTION = Redaction()
-_MAX_COMPARED = 500  # names that are compared with an unknown one: comparing costs some 10 us each
+_MAX_COMPARED = 10_000  # characters of names that are compared with an unknown one: some milliseconds, 40 at the worst
 _MAX_SHOWN = 10  # tools named in a repr
 
 
@@ -268,12 +268,14 @@ class ToolRegistry(Generic[Deps_contra]):
     def close_names(self, name: str, limit: int = 3) -> list[str]:
         """Return up to *limit* names of registered tools that look like *name*, the closest first.
 
-        Only the first 500 tools are compared: it is a hint, and its cost is bounded.
+        The first 64 characters of *name* are compared with the first 10,000 of all names, which are some 500 tools: it
+        is a hint, and its cost is bounded.
         """
-        candidates = list(islice(self._tools, _MAX_COMPARED))
+        read = accumulate(map(len, self._tools))
+        candidates = [one for one, so_far in zip(self._tools, read, strict=True) if so_far <= _MAX_COMPARED]
         wanted = _spelling(name[:256])
         same = [one for one in candidates if _spelling(one) == wanted]
-        near = difflib.get_close_matches(name[:128], candidates, n=limit)
+        near = difflib.get_close_matches(name[:64], candidates, n=limit)
         return list(dict.fromkeys(same + near))[:limit]
 
     def __getitem__(self, name: str) -> Tool:

@@ -79,8 +79,8 @@ class Kept(NamedTuple):
 
 Plan = Planned | Rejected | Echo | Kept
 
-MAX_NAME_SEARCHES = 20
-"""Unknown tools of one message for which near names are looked up: in a large registry that takes milliseconds."""
+MAX_NAME_SEARCHES = 8
+"""Unknown tools of one message for which near names are looked up: in a large registry each takes milliseconds."""
 
 NOBODY_TO_ASK = "This tool needs consent, and there is nobody to give it here. Do without it."
 """Why a call that needs consent is not run where no approver was given."""
