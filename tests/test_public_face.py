@@ -116,7 +116,7 @@ def test_the_reference_lists_every_member_of_a_turn_and_of_a_result():
     shown = words(section("### Turn"))
     public = {name for name in vars(everycall.Turn) if not name.startswith("_")}
     assert public <= shown
-    assert shown - public == {"len", "bool", "turn", "call_id", "ToolResult", "async", "for", "reason"}
+    assert shown - public == {"len", "bool", "turn", "call_id", "ToolResult", "async", "for", "in", "result", "reason"}
     result = words(section("### ToolResult"))
     assert {one.name for one in dataclasses.fields(everycall.ToolResult)} | {"ok"} <= result
     assert {one.name for one in dataclasses.fields(everycall.Failure)} <= result

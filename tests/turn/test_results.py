@@ -104,8 +104,19 @@ async def test_the_calls_of_a_message_that_was_cut_off_are_answered_and_not_run(
 async def test_a_turn_knows_its_results_by_the_id_as_sent(tools):
     turn = await run_tool_calls(message(call("echo", {}, "a")), tools)
     assert turn["a"].ok
-    with pytest.raises(KeyError):
+    assert "a" in turn
+    assert "b" not in turn
+    assert [] not in turn
+    with pytest.raises(KeyError, match="b"):
         turn["b"]
+
+
+async def test_a_turn_is_iterated_over_its_results_in_the_order_of_the_message(tools):
+    turn = open_turn(numbered("echo", 2), tools)
+    assert [result.code for result in turn] == ["not_started"] * 2  # what stopping now would give
+    await turn.run()
+    assert list(turn) == list(turn.results)
+    assert [result.call_id for result in turn] == ["c0", "c1"]
 
 
 @pytest.mark.row("5.11")

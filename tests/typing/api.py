@@ -103,6 +103,7 @@ async def a_turn(message: object) -> None:
     assert_type(turn.ok, bool)
     assert_type(turn["call_1"], ToolResult)
     assert_type(len(turn), int)
+    assert_type(list(turn), list[ToolResult])
     async for result in turn.settled():
         assert_type(result, ToolResult)
 

@@ -1,6 +1,6 @@
 """The turn: one assistant message, its calls, and exactly one result for each."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -295,14 +295,17 @@ class Turn:
     def __len__(self) -> int:
         return len(self.calls)
 
+    def __iter__(self) -> Iterator[ToolResult]:
+        return iter(self.results)
+
+    def __contains__(self, call_id: object) -> bool:
+        return self._position(call_id) is not None
+
     def __getitem__(self, call_id: str) -> ToolResult:
-        for call in self.calls:
-            if call.call_id == call_id:
-                return self.results[call.position]
-        for call in self.calls:
-            if call.sent_id == call_id:
-                return self.results[call.position]
-        raise KeyError(call_id)
+        position = self._position(call_id)
+        if position is None:
+            raise KeyError(call_id)
+        return self.results[position]
 
     def __repr__(self) -> str:
         words = ", ".join(result.code for result in self.results[:8])
@@ -310,6 +313,13 @@ class Turn:
         return f"<Turn {self._state}: {len(self)} calls{': ' + words + more if words else ''}>"
 
     # --- inside ---------------------------------------------------------------------------------------
+
+    def _position(self, call_id: object) -> int | None:
+        """Return where the call of that id stands: the one in the exchange, else the one that was sent."""
+        for ids in ([call.call_id for call in self.calls], [call.sent_id for call in self.calls]):
+            if call_id in ids:
+                return ids.index(call_id)  # type: ignore[arg-type]  # it is one of them
+        return None
 
     def _in_order(self) -> list[ToolResult]:
         if self._collector is None:
