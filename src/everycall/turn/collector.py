@@ -74,7 +74,6 @@ class Collector:
         echoes: Mapping[int, list[int]],
         emit: Emitter,
         explain: Explain | None,
-        *,
         max_bytes: int,
     ) -> None:
         self._calls = calls

@@ -29,7 +29,6 @@ class Emitter:
         turn_id: str | int,
         observers: Sequence[Observer],
         now: Callable[[], float],
-        *,
         routine: bool,
         redactor: Redactor = NOTHING_HIDDEN,
     ) -> None:

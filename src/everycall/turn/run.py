@@ -32,15 +32,15 @@ async def run_turn(turn: "Turn") -> None:
     try:
         options, now = plan.options, resources.backend.now
         opened = now()
-        emit = Emitter(options.key or next(_turn_numbers), observers, now, routine=routine, redactor=options.redactor)
+        emit = Emitter(options.key or next(_turn_numbers), observers, now, routine, options.redactor)
         echoes = NO_ECHOES if plan.plain else echoes_of(plan.plans)
-        collector = Collector(plan.parsed.calls, echoes, emit, plan.explain, max_bytes=options.limits.turn_result_bytes)
+        collector = Collector(plan.parsed.calls, echoes, emit, plan.explain, options.limits.turn_result_bytes)
         driver: Driver
         straight: Straight | None = None
         host = host_of(resources, options) if plan.plain and not routine else None
         if host is not None:
             planned: Sequence[Planned] = plan.plans  # type: ignore[assignment]  # what `plain` says
-            driver = straight = Straight(planned, collector, resources, options, emit, opened=opened, host=host)
+            driver = straight = Straight(planned, collector, resources, options, emit, opened, host)
             turn._begin(collector, driver, resources.backend.post)  # noqa: SLF001
         else:
             plan, driver = _supervised(plan, collector, Nest(resources, INSIDE.get()), emit)

@@ -86,14 +86,13 @@ class Straight:
     deferred: Mapping[int, str] = MappingProxyType({})
     """No call of such a turn needs consent."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 -- one for each turn: names would cost 1 % of it
         self,
         planned: Sequence[Planned],
         collector: Collector,
         resources: Resources,
         options: TurnOptions,
         emit: Emitter,
-        *,
         opened: float,
         host: object,
     ) -> None:

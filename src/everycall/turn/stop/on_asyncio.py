@@ -26,13 +26,9 @@ MAX_HELD = 0.005
 
 
 class _AsyncioRootTask(RootTask):
+    # Both are set by the backend: a constructor of its own costs as much as the rest of the object.
     task: asyncio.Task[None] | None = None  # until it is made; its first step may come before
-
-    def __init__(
-        self, work: Work, report: Report, new_scope: Callable[[], anyio.CancelScope], known: Scopes | None
-    ) -> None:
-        super().__init__(work, report, new_scope)
-        self._known = known
+    known: Scopes | None = None
 
     def kill(self) -> None:
         self._force = True
@@ -40,24 +36,24 @@ class _AsyncioRootTask(RootTask):
             self.task.cancel()
 
     def first_wait(self) -> None:
-        if self._known is not None:
+        if self.known is not None:
             self._scope = scope = self._new_scope()
-            self._known.enter_around(scope, self.task or _current_task())
+            self.known.enter_around(scope, self.task or _current_task())
             if self._stopping:
                 scope.cancel()
         super().first_wait()
 
     def leaves_open(self, end: AttemptEnd) -> bool:
-        if self._scope is not None or self._known is None:
+        if self._scope is not None or self.known is None:
             return super().leaves_open(end)
-        if self._known.innermost(self.task or _current_task()) is None:
+        if self.known.innermost(self.task or _current_task()) is None:
             return False
         self.work.leaked(RuntimeError("the tool ended without leaving a cancel scope that it had entered"))
         return True
 
     def forget_scopes(self) -> None:
-        if self._known is not None:
-            self._known.forget(self.task or _current_task())
+        if self.known is not None:
+            self.known.forget(self.task or _current_task())
 
     @types.coroutine
     def drive(self, coroutine: Coroutine[Any, Any, object], trap: Any) -> Generator[Any, Any, object]:
@@ -179,13 +175,15 @@ class AsyncioBackend:
 
     def start(self, work: Work, report: Report) -> Running:
         """Start an attempt as a root task."""
-        root = self._new_root(work, report, self._new_scope, self._scopes)
+        root = self._new_root(work, report, self._new_scope)
+        root.known = self._scopes
         root.task = self._running().create_task(root.body(), name=work.tool_name, context=work.context)
         return root
 
     def start_at_once(self, work: Work, report: Report, host: Any) -> Running | None:
         """Start an attempt as a root task whose first step is made before this returns."""
-        root = self._new_root(work, report, self._new_scope, self._scopes)
+        root = self._new_root(work, report, self._new_scope)
+        root.known = self._scopes
         loop = self._loop() or asyncio.get_running_loop()
         root.task = task_to_begin(root.body(), loop, work.tool_name, work.context)
         begin(root.task, loop, host)
