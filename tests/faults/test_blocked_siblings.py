@@ -5,7 +5,7 @@ import time
 import anyio
 import pytest
 
-from everycall import ToolRegistry, run_tool_calls
+from everycall import Limits, Retry, ToolRegistry, TransientToolError, run_tool_calls
 from tests.messages import call, message
 
 
@@ -33,3 +33,28 @@ async def test_a_sibling_that_was_in_time_keeps_its_result_after_a_blocked_loop(
         with anyio.fail_after(20):
             turn = await run_tool_calls(message(*calls), tools)
         assert [turn[f"c{n}"].value for n in range(3)] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("concurrency", [None, 2])
+async def test_no_retry_begins_after_the_time_of_its_call_although_the_loop_was_blocked_meanwhile(concurrency):
+    tools = ToolRegistry()
+    starts, failed = [], anyio.Event()
+
+    @tools.tool(idempotent=True, timeout=1, call_timeout=1, retry=Retry(initial=0.7, maximum=0.7, jitter=False))
+    async def fails() -> None:
+        starts.append(anyio.current_time())
+        failed.set()
+        raise TransientToolError("busy")
+
+    @tools.tool
+    async def blocks() -> None:
+        await failed.wait()
+        time.sleep(1.5)  # noqa: ASYNC251, TID251 -- that is the fault
+
+    sent = message(call("fails", {}, "f"), call("blocks", {}, "b"))
+    with anyio.fail_after(20):
+        turn = await run_tool_calls(sent, tools, limits=Limits(concurrency=concurrency))
+    result = turn["f"]
+    assert (len(starts), result.code, result.attempts) == (1, "tool_error", 1)
+    assert "busy" in result.content
+    assert turn["b"].ok

@@ -330,6 +330,18 @@ async def test_an_echo_of_a_deferred_call_follows_its_first():
     assert check(later.exchange) == []
 
 
+async def test_an_echo_follows_its_first_even_if_that_is_decided_in_the_second_turn_that_goes_on():
+    ran = []
+    first = call("delete", {"path": "b"}, "c0")
+    turn = await run_tool_calls(message(first, call("delete", {"path": "c"}, "c1"), first), gated(ran), approve=defer)
+    later = await resume(turn, {"c1": Approve()})
+    assert [result.code for result in later.results] == ["deferred", "ok", "deferred"]
+    last = await resume(later, {"c0": Approve()})
+    assert [result.code for result in last.results] == ["ok", "ok", "ok"]
+    assert ran == ["c", "b"]
+    assert check(last.exchange) == []
+
+
 async def test_conflicts_hold_among_resumed_calls():
     log = []
     tools = ToolRegistry()

@@ -417,4 +417,28 @@ MUTANTS = (
         "if self._is_silent(attempt):",
         "if False:",
     ),
+    Mutant(
+        "what was decided afterwards can be decided again",
+        "turn.resumption:require_undecided",
+        "for call_id in wanted & decided:",
+        "for call_id in ():",
+    ),
+    Mutant(
+        "a repeated call does not follow its first when the turn goes on",
+        "turn.resumption:resumed_plans",
+        "taken_up.add(position)",
+        "pass",
+    ),
+    Mutant(
+        "what was denied afterwards is run",
+        "turn.resumption:_decided",
+        "judge_decision(decision,",
+        "judge_decision(Approve(),",
+    ),
+    Mutant(
+        "what had its result has another when the turn goes on",
+        "turn.collector:Collector.keep",
+        "self._write(position, result)",
+        "self._write(position, replace(result))",
+    ),
 )

@@ -81,7 +81,7 @@ def applied(mutant, code):
         function.__code__ = sound
 
 
-def found_out(mutant, *, most_turns=3000):
+def found_out(mutant, *, most_turns=5000):
     """Return how the simulation finds out that the engine is broken; None if it does not.
 
     Args:

@@ -10,6 +10,7 @@ from tests.messages import call, message
 from tests.simulation.behaviours import BEHAVIOURS, VARIABLE
 from tests.simulation.loops import spend
 from tests.simulation.policies import APPROVAL, approver
+from tests.simulation.resumed import play_on
 from tests.simulation.script import GRACE, QUEUE
 from tests.simulation.stops import STOPS, stopped
 from tests.simulation.tools import DATA, RECORD, registry_of, tool_name_of
@@ -54,6 +55,7 @@ async def play_alone(record):
         **_asked(record),
     )
     await _play(turn, record)
+    await play_on(turn, record, _play)
 
 
 async def play_in_runtime(records, *, in_a_row=False, closes_after=None):
@@ -86,6 +88,8 @@ async def play_in_runtime(records, *, in_a_row=False, closes_after=None):
                 for record in some:
                     turn = runtime.open_turn(message_of(record), **_asked(record))
                     await _play(turn, record)
+                    if not record.world.at_once:
+                        await play_on(turn, record, _play)
                     left[0] -= 1
                     if not left[0]:
                         done.set()
@@ -185,7 +189,7 @@ def _observers(records):
     def observer(event):
         record = by_name.get(event.turn_id)
         if record is not None:
-            _look_on(event, record)
+            _look_on(event, record.last)
 
     return (observer,)
 

@@ -150,7 +150,7 @@ POLICIES = {
     "rated": Policy(options={"rate": RATE}, waits=True, broken=_not_too_often),
     "gated": Policy(options={"needs_approval": True}, gated=True, broken=_with_consent),
     "gated_writes": Policy(options={"needs_approval": True, "writes": "k:a"}, touches=_writes("k:a"), gated=True),
-    "idle": Policy(options={"idle_timeout": IDLE}, codes=("idle", "attempt", "call"), idle=IDLE),
+    "idle": Policy(options={"idle_timeout": IDLE}, weight=3, codes=("idle", "attempt", "call"), idle=IDLE),
 }
 
 

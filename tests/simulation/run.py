@@ -15,6 +15,7 @@ from tests.simulation.checker import violations, violations_at_the_end
 from tests.simulation.leaks import play_and_weigh
 from tests.simulation.loops import run_seeded
 from tests.simulation.play import TICK, play_alone, play_in_runtime
+from tests.simulation.resumed import violations_of_later, violations_of_later_at_the_end
 from tests.simulation.script import HOMES, World, draw, draw_world, make_plain
 from tests.simulation.threads import simulated_threads
 
@@ -33,6 +34,7 @@ class Found:
     attempts: int = 0
     faults: int = 0
     stops: int = 0
+    resumed: int = 0
     violations: int = 0
     seconds: float = 0.0
     hash: object = field(default_factory=hashlib.sha256)
@@ -103,11 +105,12 @@ async def _one_loop(backend, seed, turns, found, show):
         records = await _play_some(rng, backend, len(played), world_of_the_loop)
         for record in records:
             _count(record, found)
-            _report(violations(record), record, found, replay(len(played)), show=show)
+            _report(violations(record) + violations_of_later(record), record, found, replay(len(played)), show=show)
             played.append(record)
     await anyio.sleep(TICK)
     for number, record in enumerate(played):
-        _report(violations_at_the_end(record), record, found, replay(number), show=show)
+        wrong = [*violations_at_the_end(record), *violations_of_later_at_the_end(record)]
+        _report(wrong, record, found, replay(number), show=show)
     found.seconds += anyio.current_time()
 
 
@@ -155,6 +158,15 @@ def _count(record, found):
     found.attempts += sum(len(one.visits) for one in record.calls)
     found.faults += sum(one.kind not in PLAIN or one.sent != "well" for one in record.calls)
     found.stops += record.stopped_at is not None
+    _hash(record, found)
+    later = record.later
+    while later is not None:
+        found.resumed += 1
+        _hash(later, found)
+        later = later.later
+
+
+def _hash(record, found):
     facts = [(result.code, result.effect, result.attempts, round(result.duration, 6)) for result in record.results]
     found.hash.update(repr((record.name, facts, round(record.took, 6), record.raised, len(record.events))).encode())
 
@@ -171,8 +183,17 @@ def _report(wrong, record, found, replay, *, show):
 def described(record):
     """Return the script of a turn and what was seen of it, for a person."""
     shown = ("stop", "stop_after", "stopped_at", "limit", "onlooker", "explain", "wrapped", "took", "raised", "world")
-    lines = [", ".join(f"{name}={getattr(record, name)!r}" for name in shown)]
+    lines = [", ".join(f"{name}={_said(getattr(record, name))}" for name in shown)]
     for one, result in zip(record.calls, record.results, strict=False):
-        lines.append(f"  {one}\n    {result}")
-    lines += [f"    {event}" for event in record.events]
+        lines.append(f"  {_said(one)}\n    {_said(result)}")
+    lines += [f"    {_said(event)}" for event in record.events]
+    if record.later is not None:
+        lines += ["and when it went on:", described(record.later)]
     return "\n".join(lines)
+
+
+def _said(one):
+    try:
+        return repr(one)
+    except BaseException as error:  # what a hostile tool has returned, say
+        return f"<{type(one).__name__}, whose repr raises {type(error).__name__}>"

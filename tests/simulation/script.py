@@ -131,6 +131,9 @@ class Record:
     raised: str = ""
     done: bool = False
     turn: object = None
+    later: object = field(
+        default=None, repr=False
+    )  # the record of the turn that went on from it, if a call was deferred
     events: list = field(default_factory=list)
     host_changed: bool = False
     locals: list = field(default_factory=list)
@@ -138,6 +141,11 @@ class Record:
     @property
     def watched(self):
         return self.onlooker != "nobody"
+
+    @property
+    def last(self):
+        """The record of the last of the turns that went on from each other: nothing of the others is left to come."""
+        return self if self.later is None else self.later.last
 
 
 def draw_world(rng):
@@ -194,7 +202,7 @@ def _draw_call(rng, backend, record, position):
     if not POLICIES[one.policy].fits(safe):
         one.policy = "reads"
     if POLICIES[one.policy].gated:
-        one.decision = rng.choice([*DECISIONS, "approves", "approves", "approves"])
+        one.decision = rng.choice([*DECISIONS, "approves", "approves", "approves", "defers", "defers"])
         one.decides_after = rng.choice([0.0, rng.uniform(0, 0.5)])
     if rng.random() < 0.15:
         one.sent = rng.choice(list(SENT))

@@ -89,6 +89,10 @@ class Deadlines:
         ends = min(attempt.deadline, self.turn)
         return max(0.0, ends - self._now()) if ends != NEVER else None
 
+    def passed(self, slot: Slot) -> bool:
+        """Return whether the time of a call, for all its attempts, is up."""
+        return slot.deadline <= self._now()
+
     def time_left(self, slot: Slot) -> float | None:
         """Return the seconds that a call has for its next attempts, back-off included; None for no bound."""
         ends = min(slot.deadline, self.turn)

@@ -69,12 +69,14 @@ class Kept(NamedTuple):
         result: that result.
         note: what was said when it was deferred; None if it was not.
         planned: how it would run, if it still waits for a decision.
+        repeats: the position of the call that it repeats; None if it repeats none.
     """
 
     call: ToolCall
     result: ToolResult
     note: str | None = None
     planned: Planned | None = None
+    repeats: int | None = None
 
 
 Plan = Planned | Rejected | Echo | Kept

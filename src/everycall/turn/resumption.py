@@ -106,11 +106,12 @@ def resumed_plans(
     for one in plans:
         position = one.call.position
         planned = one.planned if isinstance(one, Kept) else one
+        repeated = one.of if isinstance(one, Echo) else one.repeats if isinstance(one, Kept) else None
         decision = decisions.get(one.call.call_id)
-        if isinstance(one, Echo) and one.of in taken_up:
-            resumed.append(one)
+        if repeated in taken_up:
+            resumed.append(Echo(one.call, repeated))
         elif not isinstance(planned, Planned) or results[position].code != "deferred":
-            resumed.append(Kept(one.call, results[position]))
+            resumed.append(Kept(one.call, results[position], repeats=repeated))
         elif decision is None or isinstance(decision, Defer):
             note = notes.get(position) if decision is None else decision.note
             resumed.append(Kept(one.call, results[position], note, planned))

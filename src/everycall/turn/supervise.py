@@ -207,6 +207,10 @@ class Supervisor:
         self._admission.ask(slot)
 
     def _start(self, slot: Slot) -> None:
+        if slot.failed is not None and self.deadlines.passed(slot):  # while the loop was blocked
+            give_back(slot)
+            self._seal(slot, slot.failed)
+            return
         slot.attempts += 1
         bound = slot.first_bound if slot.attempts == 1 else slot.tool.bind(slot.text)
         slot.attempt = attempt = Attempt(self, slot, slot.attempts, bound, self.host_context.copy())
@@ -220,8 +224,7 @@ class Supervisor:
         """Take note of how *attempt* really ended: the code that ran is over."""
         slot = attempt.slot
         slot.attempt = None
-        if slot.holds_places:
-            give_back(slot)
+        give_back(slot)
         if not slot.sealed:
             if isinstance(end, Returned):
                 self._seal(slot, Outcome("ok", "done", "", end.value, None, attempt.stop_code is not None))
@@ -270,7 +273,7 @@ class Supervisor:
             self._seal(slot, judged.outcome, failed=attempt)
         else:
             slot.failed = judged.outcome
-            self._timers.at(self._now() + delay, self._back_off_over, slot)
+            self._timers.at(self._now() + delay, self._ask, slot)
             tell_failed(self.emit, attempt, judged.outcome, expected=True)
             self.emit.call(RetryScheduled, slot.call, attempt=attempt.number + 1, delay=delay)
 
@@ -296,10 +299,6 @@ class Supervisor:
         self.emit.call(CancelRefused, attempt.slot.call, attempt=attempt.number)
 
     # --- what time says -------------------------------------------------------------------------------
-
-    def _back_off_over(self, slot: Slot) -> None:
-        if not slot.sealed:
-            self._ask(slot)
 
     def _grace_over(self, attempt: Attempt) -> None:
         if not attempt.ended and not attempt.slot.sealed:
