@@ -17,7 +17,7 @@ from everycall.core.footprint import Footprint
 from everycall.dialects import DIALECT_NAMES
 from everycall.registry.arguments import MAX_DEPTH as ARGUMENT_DEPTH
 from everycall.registry.data_schema import MAX_SCHEMA_BYTES
-from everycall.registry.options import MAX_RESULT_BYTES, ToolOptions
+from everycall.registry.options import ToolOptions
 from everycall.runtime import RuntimeStatistics, ToolStatistics
 from everycall.turn.schedule import ScheduledCall
 from everycall.turn.sink import HARD_CAP
@@ -141,7 +141,7 @@ def test_the_reserved_codes_are_produced_nowhere():
 def test_the_reference_lists_every_tool_option():
     rows = {name: default for name, default, _ in table("## Tools")}
     assert list(rows) == list(ToolOptions.__annotations__)
-    assert rows["max_result_bytes"] == str(MAX_RESULT_BYTES)
+    assert rows["max_result_bytes"] == str(policy.DEFAULT_RESULT_BYTES)
     assert rows["timeout"].endswith(f"{policy.DEFAULT_TIMEOUT:g}")
     assert rows["call_timeout"].startswith(f"{policy.DEFAULT_CALL_TIMEOUT:g}")
     tool = everycall.ToolRegistry().add(lambda: None, name="plain")

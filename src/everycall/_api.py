@@ -3,13 +3,19 @@
 from collections.abc import Mapping, Sequence
 
 from everycall.core.decisions import Decision
-from everycall.core.errors import UsageError
 from everycall.core.policy import Limits
-from everycall.opening import DEFAULT_LIMITS, plan_turn, require_limits, require_observers
+from everycall.opening import (
+    DEFAULT_LIMITS,
+    plan_turn,
+    refuse_runtime_limits,
+    require_limits,
+    require_observers,
+    require_turn,
+)
 from everycall.ports import Dialect, Observer
 from everycall.registry import ToolRegistry
 from everycall.registry.context import Deps
-from everycall.runtime import hidden_resources, hidden_surroundings, refuse_runtime_limits, surroundings
+from everycall.runtime import hidden_resources, hidden_surroundings, surroundings
 from everycall.turn.consent import Approver
 from everycall.turn.run import run_turn
 from everycall.turn.turn import Turn
@@ -34,11 +40,11 @@ async def run_tool_calls(
         assistant_msg: one assistant message or one whole response; a dict or the SDK's object. Never a history.
         registry: the tools.
         key: names this turn (conversation and position in it); makes idempotency keys and minted ids reproducible.
-        dialect: the provider's shape by name, such as `"openai-chat"`; None to detect it.
+        dialect: the provider's shape by name, such as `"openai-chat"`, or a dialect of your own; None to detect it.
         finish_reason: the provider's word for why the message ended, if only the message is at hand.
         deps: handed to the tools that ask for their `ToolContext`.
         turn_timeout: seconds for the whole turn; None for no bound beyond those of the calls.
-        limits: how much may happen at once in this turn.
+        limits: how much may happen at once in this turn; per-turn fields only.
         approve: async function, asked about each call whose tool `needs_approval`; without one such calls are denied.
         observers: functions that receive every event, synchronously, after the fact.
 
@@ -110,14 +116,3 @@ async def resume(turn: Turn, decisions: Mapping[str, Decision]) -> Turn:
         UsageError: *turn* is not done, no such call waits, or it was decided before. Nothing was run.
     """
     return await require_turn(turn).resumed(decisions).run()
-
-
-def require_turn(turn: object) -> Turn:
-    """Return *turn*.
-
-    Raises:
-        UsageError: it is something else.
-    """
-    if not isinstance(turn, Turn):
-        raise UsageError(f"resume takes a Turn that is done, not {type(turn).__name__}")
-    return turn

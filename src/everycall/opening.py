@@ -10,7 +10,7 @@ from everycall.core.errors import EverycallError, MessageError, UsageError
 from everycall.core.failures import message_for_model
 from everycall.core.ids import assign_ids
 from everycall.core.making import new_tuple
-from everycall.core.policy import Limits, require_seconds
+from everycall.core.policy import Limits, require_seconds, runtime_fields_set
 from everycall.core.redaction import Redactor
 from everycall.dialects import detect, dialect_of
 from everycall.ports import Dialect, Observer
@@ -18,7 +18,7 @@ from everycall.registry import ToolRegistry
 from everycall.turn.arrangement import is_plain, schedule_of
 from everycall.turn.plan import plan
 from everycall.turn.slot import TurnOptions
-from everycall.turn.turn import TurnPlan
+from everycall.turn.turn import Turn, TurnPlan
 
 DEFAULT_LIMITS = Limits()
 
@@ -137,6 +137,29 @@ def require_limits(limits: object) -> Limits:
     if not isinstance(limits, Limits):
         raise UsageError(f"limits must be a Limits, not {type(limits).__name__}: Limits(calls=100, concurrency=8)")
     return limits
+
+
+def refuse_runtime_limits(limits: Limits) -> None:
+    """Check that *limits*, given for one turn, sets nothing that belongs to a runtime.
+
+    Raises:
+        UsageError: it does; the message names the cure.
+    """
+    wrong = runtime_fields_set(limits)
+    if wrong:
+        names = ", ".join(f"Limits.{name}" for name in wrong)
+        raise UsageError(f"{names} counts across turns: use ToolRuntime(registry, limits=...)")
+
+
+def require_turn(turn: object) -> Turn:
+    """Return *turn*.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    if not isinstance(turn, Turn):
+        raise UsageError(f"resume takes a Turn that is done, not {type(turn).__name__}")
+    return turn
 
 
 def require_observers(observers: object) -> tuple[Observer, ...]:

@@ -11,7 +11,7 @@ import anyio
 
 from everycall.core.errors import UsageError
 from everycall.core.events import Event
-from everycall.core.policy import Limits, runtime_fields_set
+from everycall.core.policy import Limits
 from everycall.executors.process import SHARED_WORKERS, ProcessExecutor, Workers
 from everycall.executors.thread import ThreadExecutor
 from everycall.opening import (
@@ -86,15 +86,15 @@ class ToolRuntime(Generic[Deps_contra]):
     """Keeps limits, threads and the count of abandoned calls across turns, and ends what is left.
 
     Use it as `async with ToolRuntime(registry) as runtime:`. Leaving it stops the turns that still run and takes at
-    most the grace plus `Limits.linger` seconds.
+    most the grace plus `Limits.linger` plus two seconds.
 
     Args:
         registry: the tools.
-        dialect: a dialect's name; None to detect it from each message.
+        dialect: a dialect's name, or a dialect of your own; None to detect it from each message.
         deps: handed to the tools that ask for their context, unless a turn brings its own.
         limits: how much may happen at once.
         approve: async function, asked about each call whose tool `needs_approval`; without one such calls are denied.
-        observers: functions that receive every event.
+        observers: functions that receive every event, synchronously, after the fact.
 
     Raises:
         UsageError: an argument is wrong.
@@ -134,7 +134,8 @@ class ToolRuntime(Generic[Deps_contra]):
     ) -> None:
         self._closed = True
         resources = self._entered()
-        with anyio.CancelScope(shield=True):  # bounded: the graces of the turns, then linger
+        # Bounded: the graces of the turns, then linger, a second for what was killed, and one for the workers.
+        with anyio.CancelScope(shield=True):
             running = list(self._running)
             for turn in running:
                 turn.cancel("the runtime is closing")
@@ -296,15 +297,3 @@ def _log(event: Event) -> None:
         from everycall.observers.log import log  # noqa: PLC0415 -- structlog costs more to import than a turn to run
 
         log(event)
-
-
-def refuse_runtime_limits(limits: Limits) -> None:
-    """Check that *limits*, given for one turn, sets nothing that belongs to a runtime.
-
-    Raises:
-        UsageError: it does; the message names the cure.
-    """
-    wrong = runtime_fields_set(limits)
-    if wrong:
-        names = ", ".join(f"Limits.{name}" for name in wrong)
-        raise UsageError(f"{names} counts across turns: use ToolRuntime(registry, limits=...)")

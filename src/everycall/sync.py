@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 import anyio
 import anyio.from_thread
 
-from everycall._api import open_turn, require_turn
+from everycall._api import open_turn
 from everycall.core.decisions import Decision
 from everycall.core.errors import InfrastructureError, UsageError
 from everycall.core.policy import Limits
+from everycall.opening import require_turn
 from everycall.ports import Dialect, Observer
 from everycall.registry import ToolRegistry
 from everycall.registry.context import Deps

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from everycall.core.text import clean, name_of, one_line, safe_text, shown, type_name, without_surrogates
+from everycall.core.text import MAX_ERROR_TEXT, clean, name_of, one_line, said, shown, type_name, without_surrogates
 from tests.growth import assert_grows_within
 
 
@@ -115,6 +115,10 @@ class RefusingError(Exception):
         if isinstance(self.failure, type):
             raise self.failure
         return self.failure
+
+
+def safe_text(error):
+    return shown(said(error), MAX_ERROR_TEXT) or type_name(error)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import anyio
 import pytest
 
-from everycall import Limits, ToolRegistry, ToolRuntime, run_tool_calls
+from everycall import Approve, Limits, ToolRegistry, ToolRuntime, run_tool_calls
 from tests.messages import call, message, numbered
 
 
@@ -265,3 +265,27 @@ async def test_turns_that_calls_leave_behind_one_after_the_other_are_not_nested(
 
         group.start_soon(agent, 20)
     assert codes == ["ok"] * 21
+
+
+async def test_a_call_whose_arguments_were_edited_touches_what_the_new_ones_say_on_behalf_of_calls_inside():
+    """What the old ones touched could not be said, so the call stood alone; calls inside would wait for it."""
+    tools = ToolRegistry(timeout=5)
+
+    def key(arguments: dict) -> str:
+        return "file:" + {"b": "b"}[arguments["path"]]
+
+    @tools.tool(writes=key, scope="runtime", needs_approval=True)
+    async def outer(path: str) -> str:
+        turn = await runtime.run(message(call("inner", {"path": path}, "i")))
+        return turn.results[0].code
+
+    @tools.tool(writes="file:{path}", scope="runtime")
+    async def inner(path: str) -> str:
+        return path
+
+    async def edit(_) -> Approve:
+        return Approve(arguments={"path": "b"})
+
+    async with ToolRuntime(tools, approve=edit) as runtime:
+        turn = await runtime.run(message(call("outer", {"path": "bad"}, "o")))
+    assert turn["o"].value == "ok"

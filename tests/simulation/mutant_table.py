@@ -2,7 +2,7 @@
 
 from tests.simulation.mutants import Mutant
 
-_AGAIN = 'Raise(judge_stop("attempt", attempt.slot.tool, 1.0), transient=True)'
+_AGAIN = 'Judged(judge_stop("attempt", attempt.slot.tool, 1.0), transient=True)'
 
 MUTANTS = (
     # --- the slots ---

@@ -7,8 +7,8 @@ from everycall.cli.progress import NAME_WIDTH, STYLES, Progress
 from everycall.cli.screen import Screen
 from everycall.cli.table import Column, Line, Piece, table
 from everycall.core.errors import InfrastructureError
-from everycall.core.outcomes import ToolResult, bounded
-from everycall.core.text import one_line
+from everycall.core.outcomes import ToolResult
+from everycall.core.text import bounded, one_line
 from everycall.turn.turn import Turn
 
 MAX_SHOWN = 4000

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from everycall.core.text import utf8_size
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -45,3 +47,10 @@ class File:
 Part = Text | Image | File
 Content = str | tuple[Part, ...]
 """The content of a result: one text, or parts in order."""
+
+
+def text_size(content: Content) -> int:
+    """Return the bytes of text in *content*; those of images and files do not count."""
+    if type(content) is str:
+        return utf8_size(content)
+    return sum(utf8_size(part.text) for part in content if type(part) is Text)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, fields
 from typing import ClassVar, Literal
 
 from everycall.core.errors import Effect
-from everycall.core.outcomes import Code, Failure, Status, bounded
-from everycall.core.text import without_surrogates
+from everycall.core.outcomes import Code, Failure, Status
+from everycall.core.text import bounded, without_surrogates
 
 Level = Literal["debug", "info", "warning", "error"]
 

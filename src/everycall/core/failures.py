@@ -17,9 +17,9 @@ from types import CodeType, TracebackType
 from typing import TypeGuard
 
 from everycall.core.errors import ToolError
-from everycall.core.outcomes import MAX_ERROR_TEXT, Failure, bounded
+from everycall.core.outcomes import Failure
 from everycall.core.redaction import NOTHING_HIDDEN, Redactor
-from everycall.core.text import clean, one_line, said, type_name, without_surrogates
+from everycall.core.text import MAX_ERROR_TEXT, bounded, clean, one_line, said, type_name, without_surrogates
 
 MAX_TRACEBACK_BYTES = 8 << 10
 """Longest traceback of a `Failure` (research: bounds, D.2, log event)."""

@@ -11,6 +11,7 @@ from typing import Literal
 from everycall.core.content import Content
 from everycall.core.errors import Effect
 from everycall.core.making import unlocked
+from everycall.core.text import MAX_ERROR_TEXT, bounded
 
 Status = Literal["success", "error", "timeout", "rejected", "interrupted"]
 Code = Literal[
@@ -62,9 +63,6 @@ STATUS_OF: dict[Code, Status] = {
     "cancelled": "interrupted",
     "in_doubt": "interrupted",  # a crash: a start is on record and no end
 }
-
-MAX_ERROR_TEXT = 2000
-"""Characters of an error's text that reach a model (research: bounds, D.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,11 +186,3 @@ def error_envelope(*, code: Code, effect: Effect, message: str, retryable: bool,
 
 
 _LEAST_TOLD = 60  # characters: with six bytes for each, and the rest, below MIN_ENVELOPE
-
-
-def bounded(text: str, limit: int) -> str:
-    """Return *text* with at most *limit* characters, what was left out being said."""
-    if len(text) <= limit:
-        return text
-    marker = f" ... [{len(text) - limit} more characters]"
-    return text[: max(0, limit - len(marker))] + marker

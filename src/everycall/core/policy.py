@@ -11,6 +11,8 @@ DEFAULT_TIMEOUT = 30.0
 """Seconds of one attempt, unless the tool or the registry says otherwise (design, section 2)."""
 DEFAULT_CALL_TIMEOUT = 120.0
 """Seconds of a whole call with its attempts and back-off; never less than the timeout of one attempt."""
+DEFAULT_RESULT_BYTES = 256 * 1024
+"""Bytes of one result that reach the model, unless the tool says otherwise (research: bounds, D.2)."""
 
 
 def require_seconds(name: str, value: object, *, none_ok: bool = True) -> float | None:

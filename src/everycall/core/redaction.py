@@ -19,8 +19,7 @@ from urllib.parse import quote, quote_plus
 
 from everycall.core.credentials import Span, credentials_in
 from everycall.core.errors import UsageError
-from everycall.core.outcomes import bounded
-from everycall.core.text import clean, shown
+from everycall.core.text import bounded, clean, shown
 
 HIDDEN = "[redacted]"
 """What stands in the place of a secret."""

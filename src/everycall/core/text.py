@@ -11,7 +11,8 @@ Results are data, not text to show: they never pass through `clean`.
 
 import re
 
-from everycall.core.outcomes import MAX_ERROR_TEXT, bounded
+MAX_ERROR_TEXT = 2000
+"""Characters of an error's text that reach a model (research: bounds, D.2)."""
 
 _SEQUENCES = re.compile(
     # Strings end at BEL or ST. They may not span lines, nor hold the beginning of another: an unfinished one costs its
@@ -46,6 +47,14 @@ def utf8_size(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
+def bounded(text: str, limit: int) -> str:
+    """Return *text* with at most *limit* characters, what was left out being said."""
+    if len(text) <= limit:
+        return text
+    marker = f" ... [{len(text) - limit} more characters]"
+    return text[: max(0, limit - len(marker))] + marker
+
+
 def clean(text: str) -> str:
     r"""Return *text* without anything that hides, moves or rewrites what a reader sees; `\n` and `\t` stay.
 
@@ -68,14 +77,6 @@ def one_line(text: str, limit: int) -> str:
     if len(line) <= limit and len(cut) == len(text):
         return line
     return (line[: max(0, limit - 3)] + "...")[: max(0, limit)]
-
-
-def safe_text(error: BaseException, limit: int = MAX_ERROR_TEXT) -> str:
-    """Return `str(error)`, cleaned and with at most *limit* characters; the type's name where that fails or is empty.
-
-    Never raises: an exception's `__str__` may raise anything, `SystemExit` included, and is called at most once.
-    """
-    return shown(said(error), limit) or type_name(error)
 
 
 def shown(text: str, limit: int) -> str:
@@ -108,7 +109,10 @@ def name_of(kind: type, *, qualified: bool = False) -> str:
 
 
 def said(error: BaseException) -> str:
-    """Return `str(error)` as an exact `str`, as long as it is; empty if it cannot be had. Never raises."""
+    """Return `str(error)` as an exact `str`, as long as it is; empty if it cannot be had.
+
+    Never raises: an exception's `__str__` may raise anything, `SystemExit` included.
+    """
     try:
         text = str(error)
         # A subclass of str may lie about its length and its slices.

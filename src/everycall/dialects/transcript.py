@@ -12,7 +12,8 @@ from typing import Any, NoReturn
 from everycall.core.calls import ToolCall
 from everycall.core.errors import MessageError
 from everycall.core.history import Message, Rest, Result, Role
-from everycall.core.outcomes import ToolResult, bounded
+from everycall.core.outcomes import ToolResult
+from everycall.core.text import bounded
 from everycall.dialects.media import NO_OUTPUT
 from everycall.dialects.reading import changed, has, is_list, kind_of, read, word
 from everycall.ports import Dialect

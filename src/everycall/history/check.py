@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import get_args
 
 from everycall.core.history import Finding, FindingKind, HistoryRules
-from everycall.core.outcomes import bounded
+from everycall.core.text import bounded
 from everycall.history.pairing import Pairing, pair
 from everycall.history.scanning import Scanned, scan_history
 from everycall.history.turns import Placed, Slot, Turn, fits

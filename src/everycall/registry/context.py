@@ -4,7 +4,8 @@ Synchronous, and readable from any thread: a context holds facts and four callab
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Generic
 
 from everycall.core.errors import UsageError
@@ -142,6 +143,20 @@ class ToolContext(Generic[Deps]):
 
     def __repr__(self) -> str:
         return f"<ToolContext {self.tool_name} {self.call_id} attempt {self.attempt}>"
+
+
+async def last_of(
+    values: AsyncGenerator[object, None], report: Callable[[float, float | None, str | None], None]
+) -> object:
+    """Run an async generator, which is a tool whose values are progress: return the last one, report each."""
+    last: object = None
+    count = 0
+    async with aclosing(values):
+        async for last in values:
+            count += 1
+            told = one_line(str(last), MAX_PROGRESS_MESSAGE) if isinstance(last, str | int | float) else None
+            report(float(count), None, told)
+    return last
 
 
 def _finite(name: str, value: float) -> float:

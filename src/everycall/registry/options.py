@@ -9,15 +9,20 @@ from enum import Enum
 from typing import Any, Final, TypedDict
 
 from everycall.core.errors import UsageError
-from everycall.core.policy import DEFAULT_CALL_TIMEOUT, Rate, Retry, require_count, require_seconds
+from everycall.core.policy import (
+    DEFAULT_CALL_TIMEOUT,
+    DEFAULT_RESULT_BYTES,
+    Rate,
+    Retry,
+    require_count,
+    require_seconds,
+)
 from everycall.registry.touches import Touch, Touches, check_touches
 
 EXECUTORS: Final = ("task", "thread", "process")
 """Where a tool can run: on the event loop, in a thread, or in a process of its own."""
 MIN_MEMORY_BYTES = 128 << 20
 """Least address space of a worker: the interpreter and this library take some 60 MiB of it."""
-MAX_RESULT_BYTES = 256 * 1024
-"""Bytes of one result that reach the model, unless the tool says otherwise (research: bounds, D.2)."""
 
 _NAME = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 
@@ -179,7 +184,8 @@ def check_options(
         executor=_executor(options.get("executor"), is_async=is_async, of=of),
         max_concurrency=require_count("max_concurrency" + of, options.get("max_concurrency"), none_ok=True),
         rate=_rate("rate" + of, options.get("rate")),
-        max_result_bytes=require_count("max_result_bytes" + of, options.get("max_result_bytes", MAX_RESULT_BYTES)) or 0,
+        max_result_bytes=require_count("max_result_bytes" + of, options.get("max_result_bytes", DEFAULT_RESULT_BYTES))
+        or 0,
         idle_timeout=_idle_timeout(options.get("idle_timeout"), seconds, of),
         memory_bytes=_of_process("memory_bytes", options, of, least=MIN_MEMORY_BYTES),
         cpu_seconds=_of_process("cpu_seconds", options, of, least=1),

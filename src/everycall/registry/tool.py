@@ -6,13 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from everycall.core.calls import ToolDefinition
-from everycall.core.policy import Rate, Retry
+from everycall.core.policy import DEFAULT_RESULT_BYTES, Rate, Retry
 from everycall.core.redaction import NOTHING_HIDDEN, Redactor
 from everycall.registry.binding import Binder, Bound
 from everycall.registry.context import ToolContext
 from everycall.registry.touches import Touches
-
-__all__ = ["Bound", "Tool"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -63,7 +61,7 @@ class Tool:
     executor: str = "task"
     max_concurrency: int | None = None
     rate: Rate | None = None
-    max_result_bytes: int = 262144
+    max_result_bytes: int = DEFAULT_RESULT_BYTES
     idle_timeout: float | None = None
     memory_bytes: int | None = None
     cpu_seconds: int | None = None

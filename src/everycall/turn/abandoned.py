@@ -13,6 +13,7 @@ import anyio
 from everycall.core.policy import Limits
 from everycall.ports import Backend, Running
 from everycall.turn.gates import Gate
+from everycall.turn.timers import NEVER
 
 
 class Abandonable(Protocol):
@@ -117,10 +118,10 @@ class Abandoned:
                     await self._until_none()  # then this task ends too: a runtime that is closed leaves none behind
                 for attempt, at in list(self._kill_at.items()):
                     if at <= self._backend.now():
-                        self._kill_at[attempt] = float("inf")
+                        self._kill_at[attempt] = NEVER
                         if attempt.running is not None:
                             attempt.running.kill()
-                if all(at == float("inf") for at in self._kill_at.values()):
+                if all(at == NEVER for at in self._kill_at.values()):
                     break  # what survives a kill cannot be helped: a thread, or a wait that no backend can end
         except BaseException:  # the loop closes
             self.kill_all()

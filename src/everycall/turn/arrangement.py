@@ -17,7 +17,7 @@ def is_plain(plans: Sequence[Plan]) -> bool:
 
 
 def schedule_of(plans: Sequence[Plan]) -> Schedule | None:
-    """Return which call of a turn waits for which; None if no tool says what it touches."""
+    """Return which call of a turn waits for which; None if no tool says what it touches or needs consent."""
     for one in plans:
         if (type(one) is Planned or type(one) is Rejected) and one.policies is not None:
             break

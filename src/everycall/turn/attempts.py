@@ -12,7 +12,6 @@ import inspect
 import json
 import threading
 from collections.abc import Awaitable, Mapping, Sequence
-from contextlib import aclosing
 from types import AsyncGeneratorType, CodeType, CoroutineType
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +21,13 @@ from everycall.core.errors import ToolError
 from everycall.core.events import LoopBlocked, ProgressReported, ValueCoerced
 from everycall.core.outcomes import Code
 from everycall.core.redaction import Redactor
-from everycall.core.text import one_line
 from everycall.ports import AttemptEnd, Executor, NotEntered, Raised, Request, Returned, Running
 from everycall.registry.arguments import ArgumentsRefused, canonical, read_arguments
-from everycall.registry.context import MAX_PROGRESS_MESSAGE, ToolContext
+from everycall.registry.binding import Bound
+from everycall.registry.context import ToolContext, last_of
 from everycall.registry.middleware import Middleware, MiddlewareCall
 from everycall.registry.secrets import secrets_of, with_secrets
-from everycall.registry.tool import Bound, Tool
+from everycall.registry.tool import Tool
 from everycall.turn.elsewhere import Inner, Parts, request_of
 from everycall.turn.nested import INSIDE
 from everycall.turn.timers import NEVER
@@ -50,9 +49,9 @@ class Attempt:
         "_supervisor",
         "_tool_called",
         "abandoned",
-        "bound",
         "context",
         "deadline",
+        "deadline_of",
         "ended",
         "entered",
         "holds_thread",
@@ -83,8 +82,8 @@ class Attempt:
         self._asked_again = False
         self._elsewhere = 0  # parts of this attempt that run by themselves, in a thread say
         self._held: AttemptEnd | None = None  # how it ended, while such a part still runs
-        self.bound: Code = "attempt"  # which bound the deadline comes from
         self.deadline = self.idle_at = NEVER  # on the loop's clock
+        self.deadline_of: Code = "attempt"  # whose time is up at the deadline: its own, or that of its `call`
         self.entered = self.ended = self.abandoned = False
 
     def start(self) -> None:
@@ -132,8 +131,11 @@ class Attempt:
         tool = self.slot.tool
         if tool.middleware:
             return self._through_middleware()
-        value = tool.call(self._bound, None if tool.context_name is None else self._tool_context())
-        return self.last_of(value) if type(value) is AsyncGeneratorType else value
+        return self.one_value(tool.call(self._bound, None if tool.context_name is None else self._tool_context()))
+
+    def one_value(self, value: object) -> object:
+        """Return what a tool returned; for an async generator, a coroutine that gives its last value."""
+        return last_of(value, self._progress) if type(value) is AsyncGeneratorType else value
 
     def request(self) -> Request:
         """See `ports.Work.request`."""
@@ -270,21 +272,6 @@ class Attempt:
         else:  # posted before the end of its attempt is, so it comes before it
             supervisor.resources.backend.post(tell)
 
-    def _one_value(self, value: object) -> object:
-        """Return what a tool returned; for an async generator, a coroutine that gives its last value."""
-        return self.last_of(value) if type(value) is AsyncGeneratorType else value
-
-    async def last_of(self, values: AsyncGeneratorType[object, None]) -> object:
-        """Report each value as progress; return the last one."""
-        last: object = None
-        count = 0
-        async with aclosing(values):
-            async for last in values:
-                count += 1
-                told = one_line(str(last), MAX_PROGRESS_MESSAGE) if isinstance(last, str | int | float) else None
-                self._progress(float(count), None, told)
-        return last
-
     async def _through_middleware(self) -> object:
         context = self._tool_context()
         return await self._layer(self.slot.tool.middleware, self._bound, self.slot.text, context)
@@ -335,12 +322,11 @@ class Attempt:
         self._tool_called = True
         value: object
         if tool.executor == "task":
-            value = self._one_value(tool.call(bound, context))
+            value = self.one_value(tool.call(bound, context))
         else:
             executor = self._supervisor.resources.executors[tool.executor]
-            value = await self._run_elsewhere(
-                executor, Inner(self, lambda: self._one_value(tool.call(bound, context)), text)
-            )
+            work = Inner(self, lambda: self.one_value(tool.call(bound, context)), text)
+            value = await self._run_elsewhere(executor, work)
         return await value if isinstance(value, Awaitable) else value
 
     async def _run_elsewhere(self, executor: Executor, work: Inner) -> object:

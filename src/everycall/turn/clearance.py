@@ -24,7 +24,7 @@ from everycall.turn.policies import digest_of
 from everycall.turn.resources import Resources
 from everycall.turn.schedule import Node, Schedule
 from everycall.turn.slot import Slot, TurnOptions
-from everycall.turn.timers import Timers
+from everycall.turn.timers import Timers, after_what_is_due
 
 PREDECESSOR_FAILED = "A call that had to go before this one did not succeed, so this one was not run."
 NOT_IN_TIME = "The call was denied: nobody decided about it within {seconds} s."
@@ -42,15 +42,15 @@ class _Held:
 
     __slots__ = ("asking", "gone", "in_runtime", "in_turn", "slot", "unapproved")
 
-    def __init__(self, slot: Slot) -> None:
+    def __init__(self, slot: Slot, in_turn: Node) -> None:
         self.slot = slot
-        self.in_turn: Node | None = None
+        self.in_turn = in_turn
         self.in_runtime: Node | None = None
         self.unapproved = self.gone = False
         self.asking: Asking | None = None
 
-    def nodes(self) -> Iterable[Node]:
-        return [node for node in (self.in_turn, self.in_runtime) if node is not None]
+    def nodes(self) -> list[Node]:
+        return [self.in_turn] if self.in_runtime is None else [self.in_turn, self.in_runtime]
 
     @property
     def clear(self) -> bool:
@@ -61,7 +61,7 @@ class Clearance:
     """Holds back the calls of one turn that must wait before they may ask for a place.
 
     Args:
-        schedule: of the turn; None if no call says what it touches.
+        schedule: of the turn.
         options: of the turn.
         resources: what the turns of a runtime share.
         timers: for the time that an approver has.
@@ -72,7 +72,7 @@ class Clearance:
 
     def __init__(
         self,
-        schedule: Schedule | None,
+        schedule: Schedule,
         options: TurnOptions,
         resources: Resources,
         timers: Timers,
@@ -110,10 +110,8 @@ class Clearance:
 
     def _enter(self, slot: Slot) -> _Held:
         position, policies = slot.call.position, slot.policies
-        held = self._held[position] = _Held(slot)
-        if self._schedule is not None:
-            held.in_turn = self._schedule.nodes[position]
-            held.in_turn.freed = self._freed
+        held = self._held[position] = _Held(slot, self._schedule.nodes[position])
+        held.in_turn.freed = self._freed
         if policies is not None:
             held.in_runtime = self._enter_runtime(held, policies.footprint)
             held.unapproved = policies.gated
@@ -121,7 +119,7 @@ class Clearance:
 
     def _settle_what_was_refused(self) -> None:
         """Let those go on that would wait for a call which the plan has refused."""
-        for position, node in self._schedule.nodes.items() if self._schedule is not None else ():
+        for position, node in self._schedule.nodes.items():
             if position not in self._held:
                 node.settle(failed=True)
 
@@ -153,7 +151,7 @@ class Clearance:
         slot = held.slot
         if slot.sealed or held.gone:
             return
-        if held.in_turn is not None and held.in_turn.free and held.in_turn.any_failed and _skips(slot):
+        if held.in_turn.free and held.in_turn.any_failed and _skips(slot):
             self._ways.refuse(slot, rejected("predecessor_failed", PREDECESSOR_FAILED))
         elif held.clear:
             held.gone = True
@@ -188,18 +186,16 @@ class Clearance:
             deps=self._options.deps,
         )
 
-        def answered(_asking: Asking, end: AttemptEnd) -> None:
-            self._decided(held, end)
-
-        held.asking = Asking(approver, request, self._context, answered, self._emit.fault)
+        held.asking = Asking(
+            approver, request, self._context, lambda end: self._decided(held, end), fault=self._emit.fault
+        )
         held.asking.start(self._resources)
         if limit is not None:
             self._timers.at(self._resources.backend.now() + limit, self._time_is_up, held)
 
     def _time_is_up(self, held: _Held) -> None:
-        # The answer may be due as well, if the loop was blocked: it goes first, wherever among the steps that are due.
-        post = self._resources.backend.post
-        post(lambda: post(lambda: self._not_in_time(held)))
+        # The answer may be due as well, if the loop was blocked: it goes first.
+        after_what_is_due(self._resources.backend, lambda: self._not_in_time(held))
 
     def _not_in_time(self, held: _Held) -> None:
         if held.unapproved and not held.slot.sealed:
@@ -228,17 +224,16 @@ class Clearance:
     def _approved(self, held: _Held, go: Go) -> None:
         held.unapproved = False
         if go.changed:
-            held.slot.text, held.slot.first_bound = go.text, go.bound
+            held.slot.text, held.slot.first_bound, held.slot.policies = go.text, go.bound, go.policies
             self._move(held, go.policies.footprint if go.policies is not None else None)
         self._agenda.append(held)
         self._look()
 
     def _move(self, held: _Held, footprint: Footprint | None) -> None:
         """Give a call whose arguments were changed its new place, and free those that waited for the old one."""
-        old, position = list(held.nodes()), held.slot.call.position
-        if self._schedule is not None:
-            held.in_turn = Node(position, self._freed)
-            self._schedule.order.add(held.in_turn, footprint)
+        old = held.nodes()
+        held.in_turn = Node(held.slot.call.position, self._freed)
+        self._schedule.order.add(held.in_turn, footprint)
         held.in_runtime = self._enter_runtime(held, footprint)
         for node in old:
             node.settle()

@@ -12,23 +12,21 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from everycall.core.calls import ToolCall
-from everycall.core.content import Content
+from everycall.core.content import Content, text_size
 from everycall.core.events import CallSettled, ValueCoerced
 from everycall.core.failures import failure_of
 from everycall.core.outcomes import MIN_ENVELOPE, STATUS_OF, ToolResult, error_envelope, success
+from everycall.core.policy import DEFAULT_RESULT_BYTES
 from everycall.core.redaction import NOTHING_HIDDEN, Redactor
 from everycall.core.text import without_surrogates
 from everycall.turn.emit import Emitter
 from everycall.turn.encode import JSON_CUT, TEXT_CUT, CannotEncode, Encoded, encode_value
-from everycall.turn.hiding import text_size, without_secrets
+from everycall.turn.hiding import without_secrets
 from everycall.turn.judge import Outcome
 from everycall.turn.parts import LEFT_OUT
 from everycall.turn.sink import cut_text
 
 Explain = Callable[[ToolResult], str]
-
-DEFAULT_RESULT_BYTES = 256 * 1024
-"""Bytes of one result that reach the model, where no tool says otherwise (research: bounds, D.2)."""
 
 NO_ECHOES: Mapping[int, list[int]] = MappingProxyType({})
 

@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 import anyio
 
 from everycall.core.decisions import MAX_REASON, Approve, Decision, Defer, Deny
-from everycall.core.outcomes import bounded
-from everycall.core.text import without_surrogates
+from everycall.core.text import bounded, without_surrogates
 from everycall.ports import AttemptEnd, Raised, Returned, Running
 from everycall.registry.arguments import ArgumentsRefused, read_arguments
 from everycall.registry.binding import Bound
@@ -112,7 +111,7 @@ class Asking:
         request: what about.
         context: the caller's.
         answered: called once, on the loop, with how it ended.
-        leaked: told of a scope that the approver left open.
+        fault: told of what the approver does beside answering: it left a scope open, or blocked its event loop.
     """
 
     holds_thread = False
@@ -122,8 +121,9 @@ class Asking:
         approver: Approver,
         request: ApprovalRequest,
         context: contextvars.Context,
-        answered: Callable[["Asking", AttemptEnd], None],
-        leaked: Callable[[str, BaseException], None],
+        answered: Callable[[AttemptEnd], None],
+        *,
+        fault: Callable[[str, BaseException], None],
     ) -> None:
         self.context = context.copy()
         self.tool_name = request.tool_name
@@ -134,7 +134,7 @@ class Asking:
         self._approver = approver
         self._request = request
         self._answered = answered
-        self._leaked = leaked
+        self._fault = fault
 
     def enter(self) -> bool:
         """See `ports.Work.enter`."""
@@ -152,7 +152,7 @@ class Asking:
 
     def leaked(self, error: BaseException) -> None:
         """See `ports.Work.leaked`."""
-        self._leaked("a cancel scope or task group left open by the approver", error)
+        self._fault("a cancel scope or task group left open by the approver", error)
 
     @property
     def source(self) -> str | None:
@@ -162,7 +162,7 @@ class Asking:
     def blocked(self, file: str, line: int, function: str, *, seconds: float) -> None:
         """See `ports.Work.blocked`."""
         where = f"{function}, {file}:{line}"
-        self._leaked("the approver", TimeoutError(f"{where}, blocked its event loop for {seconds:.1f} s"))
+        self._fault("the approver", TimeoutError(f"{where}, blocked its event loop for {seconds:.1f} s"))
 
     def start(self, resources: Resources) -> None:
         """Ask, without waiting."""
@@ -196,7 +196,7 @@ class Asking:
         if self.ended is not None:
             self.ended.set()
         if not self.withdrawn:
-            self._answered(self, end)
+            self._answered(end)
         if isinstance(end, Raised):
             end.error.__traceback__ = None
 

@@ -13,7 +13,7 @@ from everycall.ports import Backend
 from everycall.registry.tool import Tool
 from everycall.turn.attempts import Attempt
 from everycall.turn.slot import Slot
-from everycall.turn.timers import NEVER, Timers
+from everycall.turn.timers import NEVER, Timers, after_what_is_due
 
 LAG = 0.05
 """Seconds by which a deadline is acted on too late before that is taken for a blocked loop, not for a busy one."""
@@ -66,7 +66,7 @@ class Deadlines:
         if own <= slot.deadline:
             attempt.deadline = own
         else:
-            attempt.bound, attempt.deadline = "call", slot.deadline
+            attempt.deadline_of, attempt.deadline = "call", slot.deadline
         if tool.idle_timeout is not None:
             attempt.idle_at = now + tool.idle_timeout
 
@@ -100,26 +100,22 @@ class Deadlines:
 
     def _timed_out(self, attempt: Attempt) -> None:
         if self._now() - attempt.deadline > LAG:  # the loop was blocked: what had come in time before goes first
-            self._after_what_is_due(lambda: self._is_out_of_time(attempt))
+            after_what_is_due(self._backend, lambda: self._is_out_of_time(attempt))
         else:
             self._is_out_of_time(attempt)
 
     def _is_out_of_time(self, attempt: Attempt) -> None:
         if not _settled(attempt):
-            tool = attempt.slot.tool
-            self._stop(attempt, attempt.bound, tool.timeout if attempt.bound == "attempt" else tool.call_timeout)
+            tool, code = attempt.slot.tool, attempt.deadline_of
+            self._stop(attempt, code, tool.timeout if code == "attempt" else tool.call_timeout)
 
     def _fell_silent(self, attempt: Attempt) -> None:
         if self._is_silent(attempt):  # if the loop was blocked, a step of the tool may be due as well: it goes first
-            self._after_what_is_due(lambda: self._stays_silent(attempt))
+            after_what_is_due(self._backend, lambda: self._stays_silent(attempt))
 
     def _stays_silent(self, attempt: Attempt) -> None:
         if self._is_silent(attempt):
             self._stop(attempt, "idle", attempt.slot.tool.idle_timeout)
-
-    def _after_what_is_due(self, look: Callable[[], None]) -> None:
-        """Call *look* when every step that is due now has been made: what is posted may come first among them."""
-        self._backend.post(lambda: self._backend.post(look))
 
     def _is_silent(self, attempt: Attempt) -> bool:
         """Return whether the time of silence of *attempt* is up; if not, look again when it is."""

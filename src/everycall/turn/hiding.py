@@ -5,20 +5,12 @@ A result is the tool's business: nothing is guessed here, and JSON stays JSON.
 
 from dataclasses import replace
 
-from everycall.core.content import Content, File, Image, Part, Text
+from everycall.core.content import Content, File, Image, Part, Text, text_size
 from everycall.core.redaction import Redactor
-from everycall.core.text import utf8_size
 from everycall.turn.encode import Encoded
 from everycall.turn.sink import cut_text
 
 SECRETS_HIDDEN = "registered secrets were hidden"
-
-
-def text_size(content: Content) -> int:
-    """Return the bytes of text in *content*; those of images and files do not count."""
-    if type(content) is str:
-        return utf8_size(content)
-    return sum(utf8_size(part.text) for part in content if type(part) is Text)
 
 
 def without_secrets(encoded: Encoded, redactor: Redactor, max_bytes: int, *, is_json: bool) -> Encoded:

@@ -28,8 +28,8 @@ class Outcome(NamedTuple):
     retryable: bool = False
 
 
-class Raise(NamedTuple):
-    """What is known of an attempt that failed: the outcome if no other follows, and what that is decided by."""
+class Judged(NamedTuple):
+    """An attempt that raised or was stopped: the outcome if no other follows, and what that is decided by."""
 
     outcome: Outcome
     transient: bool
@@ -64,7 +64,7 @@ def rejected(code: Code, message: str) -> Outcome:
     return Outcome(code, "none", message, retryable=code in TRANSIENT_CODES)
 
 
-def judge_raise(error: BaseException, tool: Tool, redactor: Redactor | None = None) -> Raise:
+def judge_raise(error: BaseException, tool: Tool, redactor: Redactor | None = None) -> Judged:
     """Return what an exception means that the tool raised by itself.
 
     Args:
@@ -90,7 +90,7 @@ def judge_raise(error: BaseException, tool: Tool, redactor: Redactor | None = No
         error=failure_of(error, traceback=not on_purpose, redactor=redactor),
         retryable=retryable,
     )
-    return Raise(outcome, transient, declared == "none", wait)
+    return Judged(outcome, transient, declared == "none", wait)
 
 
 def judge_stop(
@@ -126,7 +126,7 @@ def _told(error: BaseException) -> Told | None:
     return error.told if isinstance(error, WorkerError) else None
 
 
-def _judge_told(told: Told, tool: Tool, redactor: Redactor) -> Raise:
+def _judge_told(told: Told, tool: Tool, redactor: Redactor) -> Judged:
     """Return what the failure of an attempt in a worker means: decided by facts, as in `judge_raise`."""
     effect: Effect = told.effect or "unknown"
     if tool.read_only and told.code != "invalid_result":
@@ -137,7 +137,7 @@ def _judge_told(told: Told, tool: Tool, redactor: Redactor) -> Raise:
     if told.code == "crashed" and effect == "unknown":
         message += MAY_HAVE_HAPPENED
     outcome = Outcome(told.code, effect, message, error=_redacted(told, redactor), retryable=retryable)
-    return Raise(outcome, told.transient, told.effect == "none", told.retry_after if told.transient else None)
+    return Judged(outcome, told.transient, told.effect == "none", told.retry_after if told.transient else None)
 
 
 def _redacted(told: Told, redactor: Redactor) -> Failure:

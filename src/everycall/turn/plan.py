@@ -1,4 +1,8 @@
-"""Every refusal is decided here, before anything runs. Pure."""
+"""What becomes of each call, as far as the message and the tools tell: planned, refused, or an echo. Pure.
+
+What only the running turn knows is refused where it is found: depth (`nested`), consent and predecessors (`clearance`),
+places (`admission`).
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -9,7 +13,8 @@ from everycall.core.outcomes import Code, ToolResult
 from everycall.core.policy import Limits
 from everycall.core.text import one_line, utf8_size
 from everycall.registry.arguments import ArgumentsRefused, read_arguments
-from everycall.registry.tool import Bound, Tool
+from everycall.registry.binding import Bound
+from everycall.registry.tool import Tool
 from everycall.turn.policies import Policies, policies_of
 
 

@@ -36,7 +36,7 @@ class TurnOptions(NamedTuple):
 
 
 class Slot:
-    """One planned call on its way to its result. Only the supervisor changes it."""
+    """One planned call on its way to its result. Changed by the supervisor, the clearance and the admission."""
 
     __slots__ = (
         "attempt",

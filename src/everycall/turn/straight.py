@@ -346,7 +346,7 @@ class FirstTry:
             return self.taken_over().invoke()
         args, kwargs, _ = self.planned.bound
         value = tool.function(*args, **kwargs)
-        return self.taken_over().last_of(value) if type(value) is AsyncGeneratorType else value
+        return self.taken_over().one_value(value) if type(value) is AsyncGeneratorType else value
 
     def refused(self) -> None:
         """See `ports.Work.refused`."""

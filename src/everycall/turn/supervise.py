@@ -34,7 +34,7 @@ from everycall.turn.collector import Collector
 from everycall.turn.deadlines import Deadlines
 from everycall.turn.emit import Emitter
 from everycall.turn.gates import Gate
-from everycall.turn.judge import Outcome, Raise, judge_raise, judge_stop, judge_stop_in_back_off, rejected
+from everycall.turn.judge import Judged, Outcome, judge_raise, judge_stop, judge_stop_in_back_off, rejected
 from everycall.turn.nested import Nest
 from everycall.turn.plan import Planned
 from everycall.turn.resources import Resources
@@ -58,7 +58,7 @@ class Supervisor:
         options: of this turn.
         emit: tells the observers.
         nest: where the turn runs.
-        schedule: who waits for whom; None if none waits for any.
+        schedule: who waits for whom; None if no tool says what it touches or needs consent.
         host_context: of the caller; None for the one that this is made in.
     """
 
@@ -94,7 +94,7 @@ class Supervisor:
         for one in planned:
             self.expect(one)
         self.deferred: dict[int, str] = {}  # why a call waits for a decision, by position
-        self._clearance: Clearance | None = None  # made when a call has a predecessor, or needs consent
+        self._clearance: Clearance | None = None
         if schedule is not None:
             ways = Ways(self._ask, self._seal)
             self._clearance = Clearance(
@@ -265,9 +265,9 @@ class Supervisor:
             )
             # Code that had to be stopped by force was never unwound: nothing may run beside what it left behind.
             may_repeat = code in ("attempt", "idle") and slot.tool.safe_to_repeat and isinstance(end, Raised)
-            self._attempt_failed(slot, attempt, Raise(outcome, transient=may_repeat))
+            self._attempt_failed(slot, attempt, Judged(outcome, transient=may_repeat))
 
-    def _attempt_failed(self, slot: Slot, attempt: Attempt, judged: Raise) -> None:
+    def _attempt_failed(self, slot: Slot, attempt: Attempt, judged: Judged) -> None:
         delay = self._back_off(slot, attempt, judged)
         if delay is None:
             self._seal(slot, judged.outcome, failed=attempt)
@@ -277,7 +277,7 @@ class Supervisor:
             tell_failed(self.emit, attempt, judged.outcome, expected=True)
             self.emit.call(RetryScheduled, slot.call, attempt=attempt.number + 1, delay=delay)
 
-    def _back_off(self, slot: Slot, attempt: Attempt, judged: Raise) -> float | None:
+    def _back_off(self, slot: Slot, attempt: Attempt, judged: Judged) -> float | None:
         if self._stop_code is not None:
             return None
         failed = FailedAttempt(

@@ -11,6 +11,14 @@ from everycall.turn.stop.forks import FORKS, end_child
 NEVER = float("inf")
 
 
+def after_what_is_due(backend: Backend, look: Callable[[], object]) -> None:
+    """Call *look* when every step that is due now has been made.
+
+    After a blocked loop everything is due at once, and what is posted may come first among it: so it is posted again.
+    """
+    backend.post(lambda: backend.post(look))
+
+
 class Timers:
     """Calls back at moments of the loop's clock while somebody waits in `run_until`.
 

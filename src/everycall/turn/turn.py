@@ -34,7 +34,7 @@ class TurnPlan(NamedTuple):
         plans: one decision per call.
         options: what the caller asked.
         explain: replaces the text of a result that is no success; may be None.
-        schedule: which call waits for which; None if none waits for any.
+        schedule: which call waits for which; None if no tool says what it touches or needs consent.
         plain: every call may start at once, and there is nothing to tell of any.
     """
 
@@ -87,7 +87,7 @@ class Driver(Protocol):
         ...
 
     def stopped_at(self, position: int, code: Code) -> Outcome | None:
-        """Return the outcome of a call if the turn stopped now and nobody waited for it; None if it has not begun."""
+        """Return the outcome of a call if the turn stopped now and nobody waited for it; None if not known here."""
         ...
 
 

@@ -17,10 +17,10 @@ from pydantic_core import PydanticSerializationError, to_json
 
 from everycall.core.text import without_surrogates
 from everycall.turn.keys import Keys
-from everycall.turn.plain import MAX_NODES, Convert, Items, Pairs, converter_of, too_many
 from everycall.turn.refusal import CannotEncode
 from everycall.turn.simple import simple_json
 from everycall.turn.sink import MAX_DEPTH, SURROGATES, Sink, too_big
+from everycall.turn.stand_ins import MAX_NODES, Convert, Items, Pairs, converter_of, too_many
 
 MAX_INT = 10**4300
 """The first whole number that is sent as text: `json.loads` of Python takes 4,300 digits by default."""

@@ -4,14 +4,13 @@ import importlib
 import inspect
 import sys
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from types import AsyncGeneratorType
 from typing import Any
 
 from everycall.core.errors import UsageError
-from everycall.core.text import one_line
 from everycall.executors.process import launch
-from everycall.registry.context import MAX_PROGRESS_MESSAGE, ToolContext
+from everycall.registry.context import ToolContext, last_of
 from everycall.registry.registry import ToolRegistry
 from everycall.registry.tool import Tool
 from everycall.worker.account import of_error, of_value
@@ -103,7 +102,7 @@ class Calls:
 
         def report(done: float, total: float | None, message: str | None) -> None:
             if line.call == call:  # else a thread that the call left behind
-                line.send({"progress": [done, total, message]})
+                self._report(done, total, message)
 
         return WorkerContext(
             call_id=facts["call_id"],
@@ -126,7 +125,7 @@ class Calls:
             post = backend_of_running_loop().post
             with anyio.CancelScope() as scope:
                 self._line.when_asked_to_stop(lambda: post(scope.cancel))
-                return False, await (self._last_of(value) if type(value) is AsyncGeneratorType else value)
+                return False, await (last_of(value, self._report) if type(value) is AsyncGeneratorType else value)
             return True, None
 
         try:
@@ -134,18 +133,8 @@ class Calls:
         finally:
             self._line.when_asked_to_stop(lambda: None)
 
-    async def _last_of(self, values: AsyncGenerator[object, None]) -> object:
-        """Report each value as progress; return the last one."""
-        last: object = None
-        count = 0
-        try:
-            async for last in values:
-                count += 1
-                told = one_line(str(last), MAX_PROGRESS_MESSAGE) if isinstance(last, str | int | float) else None
-                self._line.send({"progress": [count, None, told]})
-        finally:
-            await values.aclose()
-        return last
+    def _report(self, done: float, total: float | None, message: str | None) -> None:
+        self._line.send({"progress": [done, total, message]})
 
 
 def _found(module: str, qualname: str) -> Callable[..., Any]:

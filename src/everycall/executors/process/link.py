@@ -13,7 +13,7 @@ import subprocess
 import threading
 import weakref
 
-from everycall.executors.process.channel import BrokenFrameError, Frames
+from everycall.executors.process.channel import Frames
 from everycall.executors.process.launch import launch, search_path
 
 MAX_TAIL = 16 << 10
@@ -230,5 +230,3 @@ def _forget_all() -> None:
 atexit.register(_end_all)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_all)
-
-__all__ = ["MAX_TAIL", "BrokenFrameError", "Link", "WorkerGoneError"]

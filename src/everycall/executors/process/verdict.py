@@ -10,8 +10,8 @@ from everycall.core.content import File, Image, Part, Text
 from everycall.core.elsewhere import EndedAsAskedError, Told, error_of
 from everycall.core.errors import Effect
 from everycall.core.failures import MAX_TRACEBACK_BYTES
-from everycall.core.outcomes import MAX_ERROR_TEXT, Failure, bounded
-from everycall.core.text import clean, one_line, shown, without_surrogates
+from everycall.core.outcomes import Failure
+from everycall.core.text import MAX_ERROR_TEXT, bounded, clean, one_line, shown, without_surrogates
 from everycall.executors.process.channel import BrokenFrameError
 from everycall.ports import AttemptEnd, Raised, Returned
 

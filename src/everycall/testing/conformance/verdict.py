@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from everycall.core.outcomes import bounded
+from everycall.core.text import bounded
 
 Value = TypeVar("Value")
 

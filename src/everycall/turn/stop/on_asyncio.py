@@ -95,6 +95,10 @@ class _AsyncioRootTask(RootTask):
             trap.cancel()
 
 
+DRIVER = _AsyncioRootTask.drive.__code__
+"""What stands below a tool's own frames on its thread's stack: see `under_way`."""
+
+
 class _EnclosedLate(_AsyncioRootTask):
     encloses_late = True
 

@@ -21,9 +21,7 @@ _NEVER = float("inf")
 
 
 class _TrioRootTask(RootTask):
-    __slots__ = ("_abort", "_aborted", "_deliver_to", "_delivered", "task")
-
-    def __init__(self, new_scope: Callable[[], anyio.CancelScope], work: Work, report: Report) -> None:
+    def __init__(self, work: Work, report: Report, new_scope: Callable[[], anyio.CancelScope]) -> None:
         super().__init__(work, self._deliver, new_scope)
         self._deliver_to = report
         self._delivered = False
@@ -131,6 +129,10 @@ class _TrioRootTask(RootTask):
         return abort(_raise_force_stop) is _trio().lowlevel.Abort.SUCCEEDED
 
 
+DRIVER = _TrioRootTask.drive.__code__
+"""What stands below a tool's own frames on its thread's stack: see `under_way`."""
+
+
 def _raise_force_stop() -> None:
     raise ForceStop("this call was abandoned")
 
@@ -181,7 +183,7 @@ class TrioBackend:
 
     def start(self, work: Work, report: Report) -> Running:
         """Start an attempt as a root task."""
-        return _TrioRootTask(self._new_scope, work, report)
+        return _TrioRootTask(work, report, self._new_scope)
 
     def start_at_once(self, work: Work, report: Report, host: object) -> Running | None:  # noqa: ARG002 -- see below
         """Start an attempt as a root task: trio makes no step but in its own passes."""

@@ -3,11 +3,10 @@
 import sys
 from types import FrameType
 
-from everycall.turn.stop.on_asyncio import _AsyncioRootTask
-from everycall.turn.stop.on_trio import _TrioRootTask
+from everycall.turn.stop import on_asyncio, on_trio
 from everycall.turn.stop.root import RootTask
 
-_DRIVERS = frozenset({_AsyncioRootTask.drive.__code__, _TrioRootTask.drive.__code__, RootTask.body.__code__})
+_DRIVERS = frozenset({on_asyncio.DRIVER, on_trio.DRIVER, RootTask.body.__code__})
 
 
 def tool_under_way(thread: int) -> tuple[RootTask, list[FrameType]] | None:
