@@ -118,6 +118,7 @@ class ToolRuntime(Generic[Deps_contra]):
         self._approve = require_approver(approve)
         self._observers = require_observers(observers)
         self._resources: Resources | None = None
+        self._loop: weakref.ref[object] | None = None  # on which it was entered; not kept alive by this
         self._running = RunningTurns()
         self._workers = Workers()
         self._closed = False
@@ -126,6 +127,7 @@ class ToolRuntime(Generic[Deps_contra]):
         if self._resources is not None:
             raise UsageError("this ToolRuntime has been entered before; make a new one")
         self._resources = new_resources(self._limits, self._workers)
+        self._loop = weakref.ref(running_loop())
         self._resources.late = LateResults()
         return self
 
@@ -168,14 +170,15 @@ class ToolRuntime(Generic[Deps_contra]):
         runs and returns it.
 
         Raises:
-            UsageError: an argument is wrong, or the runtime is not entered, or closed; or a tool asks for the turn of
-                which it is a part.
+            UsageError: an argument is wrong; the runtime is not entered, or closed, or was entered on another event
+                loop; or a tool asks for the turn of which it is a part.
             MessageError: the message cannot be read, or a turn of this *key* runs another message.
         """
         turn = self.open_turn(assistant_msg, key=key, deps=deps, turn_timeout=turn_timeout, finish_reason=finish_reason)
         same = self._running.same_as(turn)
         if same is None:
             return await turn.run()
+        self._require_its_loop()
         await same.wait_done()
         return same
 
@@ -240,7 +243,16 @@ class ToolRuntime(Generic[Deps_contra]):
     def _surroundings(self) -> Surroundings:
         if self._closed:
             raise UsageError("this ToolRuntime is closed: run the turn before you leave it")
-        return surroundings(self._entered(), self._observers)
+        resources = self._entered()
+        self._require_its_loop()
+        return surroundings(resources, self._observers)
+
+    def _require_its_loop(self) -> None:
+        if self._loop is None or self._loop() is not running_loop():
+            raise UsageError(
+                "this ToolRuntime was entered on another event loop: use one for each loop, or hand the turn to that "
+                "loop (asyncio.run_coroutine_threadsafe, anyio.from_thread.run)"
+            )
 
 
 def _statistics_of(gates: Sequence[Gate]) -> ToolStatistics:

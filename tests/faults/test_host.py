@@ -7,7 +7,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from everycall import Limits, ToolRegistry, ToolRuntime, run_tool_calls
+from everycall import Limits, ToolRegistry, ToolRuntime, UsageError, run_tool_calls
 from tests.messages import message, numbered
 
 pytestmark = pytest.mark.real
@@ -322,3 +322,30 @@ def test_a_coroutine_that_was_given_up_does_not_spin_in_the_shutdown(backend, pr
     )
     assert lines == ["attempt 0", "ended"], complaint
     assert status == 0
+
+
+@BACKENDS
+@pytest.mark.parametrize("other", ["asyncio", "trio"])
+def test_a_runtime_is_refused_on_another_event_loop_and_runs_nothing_there(backend, other):
+    ran = []
+    tools = ToolRegistry()
+    tools.add(lambda: ran.append(1), name="t")
+    sent = message("t")
+
+    async def elsewhere(runtime):
+        with pytest.raises(UsageError, match="entered on another event loop"):
+            await runtime.run(sent)
+        with pytest.raises(UsageError, match="entered on another event loop"):
+            await runtime.open_turn(sent).run()
+
+    def on_other_loop(runtime):
+        anyio.run(elsewhere, runtime, backend=other)
+
+    async def main():
+        async with ToolRuntime(tools) as runtime:
+            await runtime.run(sent)
+            with anyio.fail_after(WAIT):
+                await anyio.to_thread.run_sync(on_other_loop, runtime)
+
+    anyio.run(main, backend=backend)
+    assert ran == [1]

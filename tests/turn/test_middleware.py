@@ -167,6 +167,18 @@ async def test_middleware_knows_its_turn_and_the_arguments_in_one_spelling():
     assert {turn_id for turn_id, _, _ in seen} == {told[0].turn_id}
 
 
+async def test_middleware_that_does_not_await_what_it_passes_on_has_it_awaited():
+    ran = []
+
+    async def forgets(_call, proceed):
+        return proceed()
+
+    tools = ToolRegistry(middleware=[forgets, forgets])
+    tools.add(lambda: ran.append(1) or "value", name="t", executor="task")
+    turn = await run_tool_calls(message("t"), tools)
+    assert (turn.results[0].value, ran) == ("value", [1])
+
+
 async def test_middleware_need_not_call_the_tool():
     async def cached(call, proceed):
         return "from the cache"

@@ -107,6 +107,8 @@ async def test_a_turn_knows_its_results_by_the_id_as_sent(tools):
     assert "a" in turn
     assert "b" not in turn
     assert [] not in turn
+    with pytest.raises(TypeError, match=r"turn\.results\[0\]"):
+        turn[0]
     with pytest.raises(KeyError, match="b"):
         turn["b"]
 
@@ -117,6 +119,9 @@ async def test_a_turn_is_iterated_over_its_results_in_the_order_of_the_message(t
     await turn.run()
     assert list(turn) == list(turn.results)
     assert [result.call_id for result in turn] == ["c0", "c1"]
+    assert [result.call_id for result in reversed(turn)] == ["c1", "c0"]
+    assert all(result in turn for result in turn.results)
+    assert open_turn(numbered("echo", 2), tools).results[0] not in turn
 
 
 @pytest.mark.row("5.11")

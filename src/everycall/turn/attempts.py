@@ -300,7 +300,8 @@ class Attempt:
             turn_state=self._supervisor.shared.middleware_state(),
             why_stopped=lambda: self.stop_code,
         )
-        return await middleware[0](call, proceed)
+        value = await middleware[0](call, proceed)
+        return await value if isinstance(value, Awaitable) else value  # `return proceed()`, the await forgotten
 
     def _bound_again(self, arguments: Mapping[str, Any]) -> tuple[Bound, str]:
         """Validate arguments that a middleware changed, and return them with their text.

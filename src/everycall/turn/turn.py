@@ -298,14 +298,21 @@ class Turn:
     def __iter__(self) -> Iterator[ToolResult]:
         return iter(self.results)
 
-    def __contains__(self, call_id: object) -> bool:
-        return self._position(call_id) is not None
+    def __reversed__(self) -> Iterator[ToolResult]:
+        return reversed(self.results)
+
+    def __contains__(self, call: object) -> bool:
+        if isinstance(call, ToolResult):
+            return any(result is call for result in self.results)
+        return self._position(call) is not None
 
     def __getitem__(self, call_id: str) -> ToolResult:
         position = self._position(call_id)
-        if position is None:
+        if position is not None:
+            return self.results[position]
+        if isinstance(call_id, str):
             raise KeyError(call_id)
-        return self.results[position]
+        raise TypeError("a turn is asked for the id of a call; for a position ask its results: turn.results[0]")
 
     def __repr__(self) -> str:
         words = ", ".join(result.code for result in self.results[:8])
