@@ -1,6 +1,7 @@
 """The rule books, without HTTP: what a provider accepts passes, and every rule is broken by a literal that shows it."""
 
 import json
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -121,6 +122,41 @@ def test_chat_wants_reasoning_content_back_where_the_server_has_sent_it():
     assert violations("openai-chat", kept, Seen(thinking=True)) == []
 
 
+THOUGHT = {**asks("a"), "reasoning_content": "Hm."}
+
+
+@pytest.mark.parametrize(
+    ("replies", "messages", "asked_for"),
+    [
+        pytest.param([THOUGHT, asks("b")], [asks("a"), told("a"), asks("b"), told("b")], [1], id="its own turn only"),
+        pytest.param([THOUGHT], [THOUGHT, told("a"), asks("b"), told("b")], [], id="a turn made elsewhere"),
+        pytest.param([asks("b")], [asks("b"), told("b")], [], id="a turn without"),
+        pytest.param([THOUGHT], [asks("a", "x"), told("a"), told("x")], [1], id="one id of two was made anew"),
+        pytest.param([THOUGHT, asks("a")], [THOUGHT, told("a"), asks("a"), told("a")], [], id="an id used again"),
+        pytest.param([THOUGHT, asks("a")], [asks("a"), told("a")], [], id="the oldest turn was forgotten"),
+        pytest.param([asks("a"), THOUGHT], [asks("a"), told("a")], [1], id="the oldest turn of one id was forgotten"),
+        pytest.param([{**THOUGHT, **asks("")}], [asks("made"), told("made")], [1], id="an id made for a call without"),
+        pytest.param([{**THOUGHT, **asks("")}], [asks("x", name="g"), told("x")], [], id="no id and another tool"),
+        pytest.param([THOUGHT, asks("")], [asks("a"), told("a")], [1], id="an id goes before a name"),
+    ],
+)
+def test_chat_wants_reasoning_content_back_with_the_replies_that_carried_it(replies, messages, asked_for):
+    found = violations("openai-chat", chat(*messages), Seen(replies=tuple(replies)))
+    assert [(one.rule, one.place) for one in found] == [
+        ("lost_thinking", f"messages[{index}].reasoning_content") for index in asked_for
+    ]
+
+
+def test_gemini_2_wants_the_thought_signature_back_with_the_contents_that_carried_thinking():
+    thought = {"role": "model", "parts": [{"text": "Hm.", "thought": True}, {"functionCall": fc("1")}]}
+    seen = Seen(model="gemini-2.5-flash", replies=(thought, model(fc("2"))))
+    body = gemini(model(fc("1")), answers(fr("1")), model(fc("2")), answers(fr("2")))
+    assert [one.place for one in violations("gemini", body, seen)] == ["contents[1].parts[0]"]
+    without_ids = Seen(replies=({**thought, "parts": [thought["parts"][0], {"functionCall": fc()}]}, model(fc())))
+    body = gemini(model(fc()), answers(fr()), model(fc()), answers(fr()))
+    assert [one.place for one in violations("gemini", body, without_ids)] == ["contents[1].parts[0]"]
+
+
 def test_responses_wants_the_reasoning_item_that_a_call_was_made_with():
     seen = Seen(reasoning={"fc_1": "rs_1"})
     lost = responses(call("a", id="fc_1"), output("a"))
@@ -163,6 +199,19 @@ def test_gemini_3_wants_the_thought_signature_on_the_first_call_of_each_content_
 def test_an_unknown_protocol_is_answered_with_the_ones_there_are():
     with pytest.raises(UsageError, match="openai-chat, openai-responses, anthropic, gemini, ollama"):
         violations("bedrock", {})
+
+
+@pytest.mark.parametrize(
+    ("protocol", "cure"),
+    [
+        ("openai-chat", "{'model': 'm', 'messages': [...]}"),
+        ("openai-responses", "{'model': 'm', 'input': [...]}"),
+        ("gemini", "{'model': 'm', 'contents': [...]}"),
+    ],
+)
+def test_a_conversation_in_place_of_a_request_is_answered_with_the_request_it_belongs_in(protocol, cure):
+    with pytest.raises(UsageError, match=re.escape(f"is an object, not list: violations('{protocol}', {cure})")):
+        violations(protocol, [])
 
 
 def test_what_a_request_holds_is_shown_bounded_and_printable():

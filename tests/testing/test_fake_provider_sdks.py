@@ -76,6 +76,28 @@ def test_a_loop_that_sends_thinking_back_gets_no_400(name, provider_for):
     assert [str(rejection) for rejection in provider.rejections] == []
 
 
+@pytest.mark.parametrize("name", [name for name in LOOPS if name != "mistral"])  # its client drops reasoning_content
+def test_a_model_that_thinks_in_one_turn_and_not_in_the_next_gets_no_loop_a_400(name, provider_for):
+    thoughtful = AssistantTurn(thinking="Two cities.", calls=BOTH.calls)
+    provider = provider_for([thoughtful, ONE, ONE, thoughtful, DONE])
+    with LOOPS[name](provider) as loop:
+        assert run(loop, lambda n: f"{20 + n} C") == "Oslo is colder."
+    assert [str(rejection) for rejection in provider.rejections] == []
+
+
+def test_a_loop_that_loses_thinking_is_refused_for_the_turn_that_had_it(provider_for):
+    provider = provider_for([ONE, AssistantTurn(thinking="Two cities.", calls=BOTH.calls), DONE])
+    with LOOPS["openai-chat"](provider) as loop:
+
+        def thoughtless(response):
+            (message,) = loop.said(response)
+            return [message.model_dump(exclude={"reasoning_content"}, exclude_none=True)]
+
+        with pytest.raises(loop.refused, match="must be passed back"):
+            run(replace(loop, said=thoughtless), lambda n: "20 C")
+    assert [rejection.violations[0].place for rejection in provider.rejections] == ["messages[3].reasoning_content"]
+
+
 def test_gemini_3_refuses_calls_whose_signature_was_lost(provider_for):
     provider = provider_for([BOTH, DONE])
     with LOOPS["gemini"](provider) as loop:

@@ -10,6 +10,8 @@ import pytest
 
 from everycall.core.errors import UsageError
 from everycall.testing import NO_ID, AssistantTurn, Call, FakeProvider
+from everycall.testing.provider.finish import NEUTRAL, OWN
+from everycall.testing.provider.protocols import PROTOCOLS
 from tests.testing.fake_provider_cases import asks, call, chat, claude, gemini, llama, output, responses, told
 
 ASKS = AssistantTurn(calls=[Call("get_weather", {"city": "Oslo"}), Call("get_weather", '{"city": "Rome"')])
@@ -27,6 +29,13 @@ ERROR_TEXT = {
     "anthropic": lambda body: body["error"]["message"],
     "gemini": lambda body: body["error"]["message"],
     "ollama": lambda body: body["error"],
+}
+FINISH = {
+    "openai-chat": lambda body: body["choices"][0]["finish_reason"],
+    "openai-responses": lambda body: (body["incomplete_details"] or {"reason": body["status"]})["reason"],
+    "anthropic": lambda body: body["stop_reason"],
+    "gemini": lambda body: body["candidates"][0]["finishReason"],
+    "ollama": lambda body: body["done_reason"],
 }
 
 
@@ -218,18 +227,58 @@ def test_raw_arguments_become_an_object_where_the_protocol_has_one_and_stay_text
 
 
 @pytest.mark.parametrize(
-    ("protocol", "word", "read"),
+    ("protocol", "finish", "word"),
     [
-        ("openai-chat", "length", lambda body: body["choices"][0]["finish_reason"]),
-        ("openai-responses", "max_output_tokens", lambda body: body["incomplete_details"]["reason"]),
-        ("anthropic", "max_tokens", lambda body: body["stop_reason"]),
-        ("gemini", "MAX_TOKENS", lambda body: body["candidates"][0]["finishReason"]),
-        ("ollama", "length", lambda body: body["done_reason"]),
+        ("openai-chat", "length", "length"),
+        ("openai-chat", "stop", "stop"),
+        ("openai-chat", "content_filter", "content_filter"),
+        ("openai-chat", None, "tool_calls"),
+        ("openai-responses", "length", "max_output_tokens"),
+        ("openai-responses", "stop", "completed"),
+        ("openai-responses", "content_filter", "content_filter"),
+        ("openai-responses", None, "completed"),
+        ("anthropic", "length", "max_tokens"),
+        ("anthropic", "stop", "end_turn"),
+        ("anthropic", "pause_turn", "pause_turn"),
+        ("anthropic", None, "tool_use"),
+        ("gemini", "length", "MAX_TOKENS"),
+        ("gemini", "stop", "STOP"),
+        ("gemini", "MALFORMED_FUNCTION_CALL", "MALFORMED_FUNCTION_CALL"),
+        ("gemini", None, "STOP"),
+        ("ollama", "length", "length"),
+        ("ollama", "stop", "stop"),
+        ("ollama", "load", "load"),
+        ("ollama", None, "stop"),
     ],
 )
-def test_a_turn_may_be_cut_off(protocol, word, read, provider_for):
-    turn = AssistantTurn(text="x", calls=[Call("f")], finish=word)
-    assert read(post(provider_for([turn]), *REQUESTS[protocol])[1]) == word
+def test_a_turn_ends_in_the_words_of_the_protocol(protocol, finish, word, provider_for):
+    provider = provider_for([AssistantTurn(text="x", calls=[Call("f")], finish=finish)])
+    assert provider.base_url(protocol)
+    assert FINISH[protocol](post(provider, *REQUESTS[protocol])[1]) == word
+
+
+@pytest.mark.parametrize("finish", ["zzz", "", 3, ["length"], "LENGTH"])
+def test_a_word_that_no_protocol_has_is_answered_with_the_words_there_are(finish):
+    with pytest.raises(UsageError, match=r"use 'length' \(cut off\) or 'stop'.* anthropic: end_turn, max_tokens,"):
+        AssistantTurn(text="x", finish=finish)
+
+
+@pytest.mark.parametrize("protocol", REQUESTS)
+def test_a_word_of_another_protocol_is_refused_before_and_at_play(protocol, provider_for):
+    finish = "end_turn" if protocol == "gemini" else "MALFORMED_RESPONSE"
+    provider = provider_for([AssistantTurn(text="x", finish=finish)])
+    with pytest.raises(UsageError, match=f"{protocol} has no finish='{finish}': use 'length'.*; its own words are "):
+        provider.base_url(protocol)
+    status, body = post(provider, *REQUESTS[protocol])
+    assert (status, provider.turns_left, provider.rejections[0].violations[0].rule) == (400, 1, "unknown_finish")
+    assert f"cannot end turn 0 of its script as '{finish}': use 'length'" in ERROR_TEXT[protocol](body)
+
+
+def test_every_protocol_translates_every_neutral_word_to_one_of_its_own():
+    assert OWN.keys() == PROTOCOLS.keys()
+    for words in NEUTRAL.values():
+        assert words.keys() == OWN.keys()
+        assert all(word in OWN[protocol] for protocol, word in words.items())
 
 
 def test_responses_go_on_from_a_kept_response_with_the_outputs_alone(provider_for):
@@ -285,6 +334,13 @@ def test_gemini_and_chat_send_thinking_in_their_own_place(provider_for):
 def test_misuse_is_answered_with_the_cure():
     with pytest.raises(UsageError, match=r"AssistantTurn objects, not Call: FakeProvider\(\[AssistantTurn\("):
         FakeProvider([Call("f")])
+    with pytest.raises(UsageError, match=r"a list of AssistantTurn objects, not AssistantTurn: FakeProvider\(\["):
+        FakeProvider(ANSWERS)
+    with pytest.raises(UsageError, match=r"a list of Call objects: AssistantTurn\(calls=\[Call\("):
+        AssistantTurn(calls=Call("f"))
+    with pytest.raises(UsageError, match="a list of Call objects"):
+        AssistantTurn(calls=[{"name": "f"}])
+    assert FakeProvider(turn for turn in [ANSWERS]).turns_left == 1
     provider = FakeProvider([ANSWERS])
     with pytest.raises(UsageError, match=r"with FakeProvider\(script\) as provider"):
         _ = provider.url

@@ -81,6 +81,14 @@ async def test_a_turn_that_was_cancelled_half_way_is_accepted(name, provider_for
     assert [str(rejection) for rejection in provider.rejections] == []
 
 
+@pytest.mark.parametrize("name", LOOPS)
+async def test_a_cut_off_of_the_script_is_one_in_every_protocol(name, provider_for, tools):
+    provider = provider_for([AssistantTurn(calls=[Call("get_weather", {"city": "Oslo"})], finish="length")])
+    with LOOPS[name](provider) as loop:
+        (result,) = await run_tool_calls(loop.ask(list(loop.history)), tools)
+    assert result.code == "unfinished_message"
+
+
 def stored(message):
     """A message as it comes back from a store that holds JSON."""
 

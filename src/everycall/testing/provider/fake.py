@@ -7,13 +7,14 @@
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
 from types import MappingProxyType, TracebackType
 from typing import Any, NoReturn, Self
 
 from everycall.core.errors import UsageError
+from everycall.testing.provider.finish import OWN, translated
 from everycall.testing.provider.protocols import PROTOCOLS, Protocol, protocol_named
 from everycall.testing.provider.replies import Payload
 from everycall.testing.provider.rulebook import WIDELY, Rule, Seen, Violation, broken
@@ -38,7 +39,17 @@ OWN_RULES: dict[str, Rule] = {
         text="everycall's fake provider has played its whole script ({turns} turns), and this request wants another: "
         "add a turn to the script, or end the loop sooner"
     ),
+    "unknown_finish": Rule(
+        text="everycall's fake provider cannot end turn {turn} of its script as '{finish}': use 'length' (cut off) or "
+        "'stop', which every protocol translates, or a word of this one: {ids}"
+    ),
 }
+
+_SAID: dict[str, Callable[[Payload], Payload]] = {
+    "openai-chat": lambda payload: payload["choices"][0]["message"],
+    "gemini": lambda payload: payload["candidates"][0]["content"],
+}
+"""The message of a reply, for the protocols that ask for its thinking by the message it came with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,18 +88,11 @@ class FakeProvider:
         max_request_bytes: larger requests get a 413 and are not read.
 
     Raises:
-        UsageError: something in the script is not an `AssistantTurn`.
+        UsageError: the script is no sequence, or something in it is not an `AssistantTurn`.
     """
 
     def __init__(self, script: Sequence[AssistantTurn], *, max_request_bytes: int = MAX_REQUEST_BYTES) -> None:
-        for turn in script:
-            if not isinstance(turn, AssistantTurn):
-                raise UsageError(
-                    f"a script holds AssistantTurn objects, not {type(turn).__name__}: "
-                    "FakeProvider([AssistantTurn(calls=[Call('get_weather', {'city': 'Oslo'})]), "
-                    "AssistantTurn(text='Sunny.')])"
-                )
-        self._script = tuple(script)
+        self._script = _checked(script)
         self._max_request_bytes = max_request_bytes
         self._server: WebServer | None = None
         self._lock = Lock()
@@ -97,6 +101,7 @@ class FakeProvider:
         self._rejections: list[Rejection] = []
         self._seen = Seen()
         self._kept: dict[str, tuple[Any, ...]] = {}
+        self._replies: dict[str, tuple[Payload, ...]] = {}
 
     def __enter__(self) -> Self:
         if self._server is not None:
@@ -133,9 +138,13 @@ class FakeProvider:
         """The base address that the SDK client of *protocol* wants.
 
         Raises:
-            UsageError: *protocol* is not spoken here, or the provider is not running.
+            UsageError: *protocol* is not spoken here, a turn of the script ends in a word that it does not have, or
+                the provider is not running.
         """
-        return self.url + protocol_named(protocol).base
+        address = self.url + protocol_named(protocol).base
+        for turn in self._script:
+            translated(protocol, turn.finish)
+        return address
 
     @property
     def requests(self) -> list[Payload]:
@@ -168,7 +177,7 @@ class FakeProvider:
         if isinstance(body, Violation):
             return self._refuse(name, [body], request=None)
         self._requests.append(body)
-        seen = replace(self._seen, model=model)
+        seen = replace(self._seen, model=model, replies=self._replies.get(name, ()))
         previous = body.get("previous_response_id") if name == "openai-responses" else None
         if previous is not None:
             if str(previous) not in self._kept:
@@ -180,16 +189,28 @@ class FakeProvider:
         violations = protocol.violations(body, seen)
         if violations:
             return self._refuse(name, violations)
-        if self._played == len(self._script):
-            return self._refuse(name, [broken(OWN_RULES, "script_over", "", turns=len(self._script))])
+        unplayable = self._unplayable(name)
+        if unplayable is not None:
+            return self._refuse(name, [unplayable])
         return 200, self._play(name, protocol, body, seen)
+
+    def _unplayable(self, name: str) -> Violation | None:
+        """Judge the next turn; its word too, which `base_url` has not seen where a client was built with `url`."""
+        if self._played == len(self._script):
+            return broken(OWN_RULES, "script_over", "", turns=len(self._script))
+        finish = self._script[self._played].finish
+        try:
+            translated(name, finish)
+        except UsageError:
+            return broken(OWN_RULES, "unknown_finish", "", turn=self._played, finish=finish, ids=OWN[name])
+        return None
 
     def _play(self, name: str, protocol: Protocol, body: Payload, seen: Seen) -> Payload:
         turn = self._script[self._played]
         payload = protocol.reply(turn, self._played, seen.model or str(body["model"]))
         self._played += 1
-        if turn.thinking is not None:
-            self._seen = replace(self._seen, thinking=True)
+        if name in _SAID:
+            self._replies[name] = (*self._replies.get(name, ()), _SAID[name](payload))
         if name == "anthropic":
             made = {block["signature"] for block in payload["content"] if block["type"] == "thinking"}
             self._seen = replace(self._seen, signatures=self._seen.signatures | made)
@@ -221,6 +242,19 @@ class FakeProvider:
         name = found[0] if found is not None else next(iter(PROTOCOLS))
         with self._lock:
             return self._refuse(name, [broken(OWN_RULES, "too_large", "", size=size)], request=None, status=413)[1]
+
+
+def _checked(script: object) -> tuple[AssistantTurn, ...]:
+    example = (
+        "FakeProvider([AssistantTurn(calls=[Call('get_weather', {'city': 'Oslo'})]), AssistantTurn(text='Sunny.')])"
+    )
+    if not isinstance(script, Iterable):
+        raise UsageError(f"a script is a list of AssistantTurn objects, not {type(script).__name__}: {example}")
+    turns = tuple(script)
+    for turn in turns:
+        if not isinstance(turn, AssistantTurn):
+            raise UsageError(f"a script holds AssistantTurn objects, not {type(turn).__name__}: {example}")
+    return turns
 
 
 def _served(path: str) -> tuple[str, Protocol, str, bool] | None:

@@ -22,6 +22,7 @@ class Protocol:
     Attributes:
         path: the path of its requests; the groups `model` and `stream` where the path says so.
         base: what its SDK's client wants after the address of the server.
+        history: the field of a request that holds the conversation.
         rules: its rule book.
         violations: judges the body of a request.
         reply: writes a scripted turn; also takes its index in the script, and the model's name.
@@ -31,6 +32,7 @@ class Protocol:
 
     path: Pattern[str]
     base: str
+    history: str
     rules: Mapping[str, Rule]
     violations: Callable[[Body, Seen], list[Violation]]
     reply: Callable[[AssistantTurn, int, str], replies.Payload]
@@ -64,6 +66,7 @@ PROTOCOLS: dict[str, Protocol] = {
     "openai-chat": Protocol(
         path=re.compile(r"(/v1)?/chat/completions"),
         base="/v1",
+        history="messages",
         rules=openai_chat.RULES,
         violations=openai_chat.violations,
         reply=replies.chat_completion,
@@ -72,6 +75,7 @@ PROTOCOLS: dict[str, Protocol] = {
     "openai-responses": Protocol(
         path=re.compile(r"(/v1)?/responses"),
         base="/v1",
+        history="input",
         rules=openai_responses.RULES,
         violations=openai_responses.violations,
         reply=replies.response,
@@ -80,6 +84,7 @@ PROTOCOLS: dict[str, Protocol] = {
     "anthropic": Protocol(
         path=re.compile(r"/v1/messages"),
         base="",
+        history="messages",
         rules=anthropic.RULES,
         violations=anthropic.violations,
         reply=replies.message,
@@ -88,6 +93,7 @@ PROTOCOLS: dict[str, Protocol] = {
     "gemini": Protocol(
         path=re.compile(r"(/v1(beta|alpha)?)?/models/(?P<model>[^/:]+):((?P<stream>streamG)|g)enerateContent"),
         base="",
+        history="contents",
         rules=gemini.RULES,
         violations=gemini.violations,
         reply=replies.generated_content,
@@ -96,6 +102,7 @@ PROTOCOLS: dict[str, Protocol] = {
     "ollama": Protocol(
         path=re.compile(r"/api/chat"),
         base="",
+        history="messages",
         rules=ollama.RULES,
         violations=ollama.violations,
         reply=replies.ollama_chat,
@@ -126,6 +133,12 @@ def violations(protocol: str, body: Body, seen: Seen = NOTHING_SEEN) -> list[Vio
         seen: what a server would know beyond the request; nothing by default.
 
     Raises:
-        UsageError: *protocol* is none of these.
+        UsageError: *protocol* is none of these, or *body* is no object.
     """
-    return protocol_named(protocol).violations(body, seen)
+    spoken = protocol_named(protocol)
+    if not isinstance(body, Mapping):
+        raise UsageError(
+            f"the body of a request is an object, not {type(body).__name__}: "
+            f"violations({protocol!r}, {{'model': 'm', {spoken.history!r}: [...]}})"
+        )
+    return spoken.violations(body, seen)

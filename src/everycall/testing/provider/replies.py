@@ -7,6 +7,7 @@ import string
 from collections.abc import Mapping
 from typing import Any
 
+from everycall.testing.provider.finish import translated
 from everycall.testing.provider.rules.gemini import signs
 from everycall.testing.provider.script import NO_ID, AssistantTurn, Call
 
@@ -42,7 +43,7 @@ def chat_completion(turn: AssistantTurn, index: int, model: str) -> Payload:
                 "index": 0,
                 "message": message,
                 "logprobs": None,
-                "finish_reason": turn.finish or ("tool_calls" if turn.calls else "stop"),
+                "finish_reason": translated("openai-chat", turn.finish) or ("tool_calls" if turn.calls else "stop"),
             }
         ],
         "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
@@ -51,7 +52,8 @@ def chat_completion(turn: AssistantTurn, index: int, model: str) -> Payload:
 
 def response(turn: AssistantTurn, index: int, model: str) -> Payload:
     """Return the turn as a response of `/responses`. A `finish` other than `completed` makes it incomplete."""
-    status = "completed" if turn.finish in (None, "completed") else "incomplete"
+    finish = translated("openai-responses", turn.finish) or "completed"
+    status = "completed" if finish == "completed" else "incomplete"
     output: list[Payload] = []
     if turn.thinking is not None:
         summary = [{"type": "summary_text", "text": turn.thinking}]
@@ -70,7 +72,7 @@ def response(turn: AssistantTurn, index: int, model: str) -> Payload:
         "created_at": _CREATED,
         "status": status,
         "error": None,
-        "incomplete_details": None if status == "completed" else {"reason": turn.finish},
+        "incomplete_details": None if status == "completed" else {"reason": finish},
         "instructions": None,
         "metadata": {},
         "model": model,
@@ -106,7 +108,7 @@ def message(turn: AssistantTurn, index: int, model: str) -> Payload:
         "role": "assistant",
         "model": model,
         "content": content,
-        "stop_reason": turn.finish or ("tool_use" if turn.calls else "end_turn"),
+        "stop_reason": translated("anthropic", turn.finish) or ("tool_use" if turn.calls else "end_turn"),
         "stop_sequence": None,
         "usage": {"input_tokens": 1, "output_tokens": 1},
     }
@@ -123,10 +125,9 @@ def generated_content(turn: AssistantTurn, index: int, model: str) -> Payload:
         signed["thoughtSignature"] = _signature(turn.thinking or "", index)
     if turn.thinking is not None:
         parts.insert(0, {"text": turn.thinking, "thought": True})
+    finish = translated("gemini", turn.finish) or "STOP"
     return {
-        "candidates": [
-            {"content": {"role": "model", "parts": parts}, "finishReason": turn.finish or "STOP", "index": 0}
-        ],
+        "candidates": [{"content": {"role": "model", "parts": parts}, "finishReason": finish, "index": 0}],
         "usageMetadata": {"promptTokenCount": 1, "candidatesTokenCount": 1, "totalTokenCount": 2},
         "modelVersion": model,
         "responseId": _made("", 22, index),
@@ -153,7 +154,7 @@ def ollama_chat(turn: AssistantTurn, index: int, model: str) -> Payload:
         "created_at": "2026-01-01T00:00:00Z",
         "message": said,
         "done": True,
-        "done_reason": turn.finish or "stop",
+        "done_reason": translated("ollama", turn.finish) or "stop",
         **counts,
         "eval_count": 1,
         "eval_duration": 1,

@@ -64,7 +64,9 @@ class Seen:
     Attributes:
         model: the model's name, where it stands in the path (Gemini).
         earlier: the items of the conversation that the server has kept (Responses, `previous_response_id`).
-        thinking: this server has sent opaque thinking with its calls: it must come back.
+        thinking: this server thinks before every call: whatever calls there are must bring their thinking back.
+        replies: the assistant messages that this server has sent, in order and as it sent them: those that carried
+            thinking must bring it back (Chat Completions, Gemini).
         reasoning: id of a call item -> id of the reasoning item it was made with (Responses).
         signatures: the signatures this server has put on its thinking (Anthropic).
     """
@@ -72,6 +74,7 @@ class Seen:
     model: str = ""
     earlier: tuple[Any, ...] = ()
     thinking: bool = False
+    replies: tuple[Mapping[str, Any], ...] = ()
     reasoning: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     signatures: frozenset[str] = frozenset()
 

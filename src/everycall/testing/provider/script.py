@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from everycall.core.errors import UsageError
+from everycall.testing.provider.finish import require_known
+
 
 class _IdChoice(Enum):
     NO_ID = "no id"
@@ -39,14 +42,26 @@ class AssistantTurn:
     Attributes:
         text: what it says, or None.
         calls: the calls it makes, in order.
-        finish: the provider's word for why the turn ended, such as `length`; None for the usual one.
+        finish: why the turn ended: `length` (cut off) or `stop`, in the words of whatever protocol plays it; or a
+            word of one protocol, such as Anthropic's `pause_turn`, for that one alone. None for the usual one.
         thinking: opaque thinking sent with the turn, which must come back unchanged; None for none. It becomes
             `reasoning_content` (Chat Completions, as DeepSeek does), a reasoning item (Responses), a signed thinking
             block (Anthropic), a thought signature (Gemini, whose third generation signs its calls in any case), or
             `thinking` (Ollama, where nothing need come back).
+
+    Raises:
+        UsageError: a call is no `Call`; no protocol has the word of `finish`.
     """
 
     text: str | None = None
     calls: tuple[Call, ...] | list[Call] = ()
     finish: str | None = None
     thinking: str | None = None
+
+    def __post_init__(self) -> None:
+        """Judge what would otherwise fail, or be played silently, on the server's thread."""
+        if not isinstance(self.calls, tuple | list) or not all(isinstance(call, Call) for call in self.calls):
+            raise UsageError(
+                "`calls` is a list of Call objects: AssistantTurn(calls=[Call('get_weather', {'city': 'Oslo'})])"
+            )
+        require_known(self.finish)

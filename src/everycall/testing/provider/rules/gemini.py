@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from everycall.testing.provider.recall import Calls, replies_among
 from everycall.testing.provider.rulebook import NOTHING_SEEN, WIDELY, Rule, Seen, Violation, broken
 
 _REQUEST = "* GenerateContentRequest."
@@ -91,7 +92,8 @@ def violations(body: Mapping[str, Any], seen: Seen = NOTHING_SEEN) -> list[Viola
 
     Args:
         body: the decoded JSON body.
-        seen: a `model` that signs its calls, or `thinking`, makes a lost thought signature a violation.
+        seen: a `model` that signs its calls, `thinking`, and every one of `replies` that carried it, make a lost
+            thought signature a violation.
     """
     contents = body.get("contents")
     shape = [*_tools(body), *_shapes(contents)]
@@ -208,8 +210,8 @@ def _twice(named: list[Mapping[str, Any]], rule: str, place: str) -> Iterator[Vi
 
 def _signatures(contents: list[Mapping[str, Any]], seen: Seen) -> Iterator[Violation]:
     """Judge the current turn alone: what comes after the user's last own words (spring-projects/spring-ai PR #4977)."""
-    if not seen.thinking and not signs(seen.model):
-        return
+    every = seen.thinking or signs(seen.model)
+    sent = dict(replies_among(contents, seen.replies, _calls_of))
     own_words = [
         index
         for index, content in enumerate(contents)
@@ -217,7 +219,8 @@ def _signatures(contents: list[Mapping[str, Any]], seen: Seen) -> Iterator[Viola
     ]
     start = own_words[-1] if own_words else 0
     for index, content in enumerate(contents[start:], start):
-        for position, part in enumerate(content["parts"]):
+        thought = every or any(part.get("thought") for part in sent.get(index, {}).get("parts", ()))
+        for position, part in enumerate(content["parts"] if thought else ()):
             call = _read(part, "functionCall")
             if call is None:
                 continue
@@ -225,3 +228,7 @@ def _signatures(contents: list[Mapping[str, Any]], seen: Seen) -> Iterator[Viola
                 place = f"contents[{index}].parts[{position}]"
                 yield broken(RULES, "lost_thinking", place, function=call["name"], position=index + 1)
             break  # only the first call of a content carries one
+
+
+def _calls_of(content: Mapping[str, Any]) -> Calls:
+    return [(call.get("id"), call["name"]) for call in _parts(content, "functionCall")]

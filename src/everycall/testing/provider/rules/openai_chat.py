@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from everycall.testing.provider.recall import Calls, replies_among
 from everycall.testing.provider.rulebook import NOTHING_SEEN, WIDELY, Rule, Seen, Violation, broken
 from everycall.testing.provider.rules.openai_fields import (
     CALL_ID,
@@ -87,7 +88,7 @@ def violations(body: Mapping[str, Any], seen: Seen = NOTHING_SEEN) -> list[Viola
 
     Args:
         body: the decoded JSON body.
-        seen: `thinking` makes a lost `reasoning_content` a violation.
+        seen: `thinking`, and every one of `replies` that carried it, makes a lost `reasoning_content` a violation.
     """
     shape = [*_settings(body), *_tools(body.get("tools")), *_shapes(body.get("messages"))]
     return shape or [*_pairing(body["messages"]), *_thinking(body["messages"], seen)]
@@ -220,6 +221,13 @@ def _answer(call_id: str, index: int, asked: list[str], answered: Mapping[str, i
 
 
 def _thinking(messages: list[Mapping[str, Any]], seen: Seen) -> Iterator[Violation]:
+    sent = dict(replies_among(messages, seen.replies, _calls_of))
     for index, message in enumerate(messages):
-        if seen.thinking and message.get("tool_calls") and message.get("reasoning_content") is None:
+        thought = seen.thinking or sent.get(index, {}).get("reasoning_content") is not None
+        if thought and message.get("tool_calls") and message.get("reasoning_content") is None:
             yield broken(RULES, "lost_thinking", f"messages[{index}].reasoning_content")
+
+
+def _calls_of(message: Mapping[str, Any]) -> Calls:
+    calls = message["tool_calls"] if message["role"] == "assistant" and message.get("tool_calls") else ()
+    return [(call.get("id"), call[call["type"]]["name"]) for call in calls]
