@@ -4,8 +4,10 @@ import itertools
 
 import pytest
 
-from everycall import check, repair
+from everycall import check, repair, rewrite_ids
+from everycall.core.calls import ToolCall
 from everycall.core.errors import EverycallError
+from everycall.core.ids import ANY_ID, assign_ids
 from everycall.registry.arguments import ArgumentsRefused, read_arguments
 from everycall.turn.encode import CannotEncode, encode_value
 from tests.fuzz import targets
@@ -53,8 +55,41 @@ def _history(messages):
         return
 
 
+def _rewritten(messages):
+    rewrite_ids(messages, None, "safe")
+
+
+def _ids(calls):
+    assign_ids(calls, ANY_ID)
+
+
 def _calls(n, **options):
     return message(*[call("add", {"n": one}, **{"call_id": f"c{one}", **options}) for one in range(n)])
+
+
+def _result(call_id):
+    return {"role": "tool", "tool_call_id": call_id, "content": "x"}
+
+
+def _one_turn(n, call_id):
+    return [{"role": "user", "content": "x"}, _calls(n, call_id=call_id), *[_result(call_id)] * n]
+
+
+def _one_call_in_each_turn(n, call_id):
+    turn = {"role": "user", "content": "x"}, _calls(1, call_id=call_id), _result(call_id)
+    return [one for _ in range(n) for one in turn]
+
+
+def _calls_with_chosen_ids(n):
+    """Every id that would be minted for the last call is taken by another one, and its arguments are long."""
+    arguments = "x" * 50 * n
+    chosen = [ANY_ID.mint(None, n, None, "f", arguments, salt) for salt in range(n)]
+    calls = [ToolCall(position=at, sent_id=one, name="f", arguments="{}") for at, one in enumerate(chosen)]
+    return (*calls, ToolCall(position=n, sent_id=None, name="f", arguments=arguments))
+
+
+def _calls_without_id(n):
+    return tuple(ToolCall(position=one, sent_id="", name="f", arguments="{}") for one in range(n))
 
 
 GROWS = {
@@ -103,12 +138,12 @@ GROWS = {
         lambda n: [m for _ in range(n) for m in (_calls(2, call_id="same"), _result("same"))],
         60,
     ),
+    "histories of one id in one turn, rewritten": (_rewritten, lambda n: _one_turn(n, "same"), 100),
+    "histories of one id in every turn, rewritten": (_rewritten, lambda n: _one_call_in_each_turn(n, "call_0"), 100),
+    "ids that are empty": (_ids, _calls_without_id, 2000),
+    "ids that would be minted": (_ids, _calls_with_chosen_ids, 300),
     "texts": (targets.redact, lambda n: "password=x token: y Bearer zzz ://a:b@ sk-" * n, 100),
 }
-
-
-def _result(call_id):
-    return {"role": "tool", "tool_call_id": call_id, "content": "x"}
 
 
 @pytest.mark.parametrize("name", GROWS)

@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 import string
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from re import Pattern
 
@@ -65,16 +66,55 @@ class IdRule:
 
     def mint(self, *facts: object) -> str:
         """Return the id hashed from *facts*: the same facts give the same id in any process."""
-        try:
-            text = json.dumps(facts, sort_keys=True, default=type_name)
-        except (ValueError, TypeError, RecursionError):  # arguments that hold themselves, keys of two kinds, or depth
-            text = json.dumps([one if isinstance(one, _PLAIN) else type_name(one) for one in facts])
-        number = int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest(), "big")
-        letters = []
-        for _ in range(self.length):
-            number, rest = divmod(number, len(_ALPHABET))
-            letters.append(_ALPHABET[rest])
-        return self.prefix + "".join(letters)
+        return _spelled(self, hashlib.sha256(_text_of(facts)).digest())
+
+
+class Minting:
+    """Mints ids from the same facts, one after the other, each as `mint` hashes it from the facts and a salt.
+
+    The facts are written and hashed once, and no salt is tried twice: both the facts and the ids that are taken may be
+    chosen by who means harm.
+    """
+
+    __slots__ = ("_hashed", "_rule", "_salt")
+
+    def __init__(self, rule: IdRule, *facts: object) -> None:
+        self._rule = rule
+        self._salt = 0
+        self._hashed = hashlib.sha256(_text_of((*facts, self._salt))[:-2])  # up to the salt, which is the last fact
+
+    def unused(self, taken: AbstractSet[str]) -> str:
+        """Return the next id that is not *taken*; what was taken when it was last asked must be so still."""
+        while self._salt <= len(taken):
+            hashed = self._hashed.copy()
+            hashed.update(b"%d]" % self._salt)
+            self._salt += 1
+            minted = _spelled(self._rule, hashed.digest())
+            if minted not in taken:
+                return minted
+        raise AssertionError("more salts than taken ids")  # pragma: no cover
+
+
+def _spelled(rule: IdRule, digest: bytes) -> str:
+    number = int.from_bytes(digest, "big")
+    letters = []
+    for _ in range(rule.length):
+        number, rest = divmod(number, len(_ALPHABET))
+        letters.append(_ALPHABET[rest])
+    return rule.prefix + "".join(letters)
+
+
+def _text_of(facts: tuple[object, ...]) -> bytes:
+    """Return *facts* as JSON; those that have no such form as the names of their types.
+
+    Arguments may hold themselves, have keys of two kinds, be too deep, or be a mapping of the client's own, which may
+    raise anything.
+    """
+    try:
+        text = json.dumps(facts, sort_keys=True, default=type_name)
+    except Exception:  # noqa: BLE001 -- foreign code, and whatever it raises: such facts have no form as JSON
+        text = json.dumps([one if issubclass(type(one), _PLAIN) else type_name(one) for one in facts])
+    return text.encode("ascii")
 
 
 ANY_ID = IdRule(pattern=re.compile(r".+", re.DOTALL))
@@ -103,7 +143,7 @@ def assign_ids(calls: tuple[ToolCall, ...], rule: IdRule, key: str | None = None
         taken.add(sent)
     else:
         return calls  # the common case: nothing to change
-    taken = {call.sent_id for call in calls if call.sent_id}
+    taken = {call.sent_id for call in calls if call.sent_id}  # and every minted one, as soon as there is one
     kept: set[str] = set()
     assigned = []
     for call in calls:
@@ -111,15 +151,8 @@ def assign_ids(calls: tuple[ToolCall, ...], rule: IdRule, key: str | None = None
         if sent and sent not in kept and rule.accepts(sent):
             call_id = sent
         else:
-            call_id = _mint_unused(call, rule, key, taken | kept)
+            call_id = Minting(rule, key, call.position, call.sent_id, call.name, call.arguments).unused(taken)
+            taken.add(call_id)
         kept.add(call_id)
         assigned.append(replace(call, call_id=call_id))
     return tuple(assigned)
-
-
-def _mint_unused(call: ToolCall, rule: IdRule, key: str | None, taken: set[str]) -> str:
-    for salt in range(len(taken) + 1):
-        minted = rule.mint(key, call.position, call.sent_id, call.name, call.arguments, salt)
-        if minted not in taken:
-            return minted
-    raise AssertionError("more salts than taken ids")  # pragma: no cover

@@ -4,6 +4,7 @@ Pure decisions; `repair` carries them out.
 """
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
 from everycall.core.calls import ToolCall
@@ -91,7 +92,8 @@ def _decide_ids(turn: Turn, rules: HistoryRules, id_rule: IdRule, mended: Mended
     whole = len(present) == len(sent) or not any(rules.call_needs_id(s.call) for s in turn.slots if not s.call.sent_id)
     if whole and len(set(present)) == len(present) and all(id_rule.accepts(one) for one in present):
         return
-    best = [replace(slot.call, position=index, sent_id=_best_id(slot, sent)) for index, slot in enumerate(turn.slots)]
+    used = frozenset(present)
+    best = [replace(slot.call, position=index, sent_id=_best_id(slot, used)) for index, slot in enumerate(turn.slots)]
     assigned = assign_ids(tuple(best), id_rule, f"turn {turn.number}")
     mended.calls = []
     for slot, new in zip(turn.slots, assigned, strict=True):
@@ -103,10 +105,10 @@ def _decide_ids(turn: Turn, rules: HistoryRules, id_rule: IdRule, mended: Mended
             mended.edits.append(edit("rewritten", "call_id", slot.position, call_id, old=old))
 
 
-def _best_id(slot: Slot, sent: Sequence[str | None]) -> str | None:
+def _best_id(slot: Slot, used: AbstractSet[str]) -> str | None:
     """Return the id of a call; where it has none, that of the result it is paired with, unless another call has it."""
     answer = slot.answer.result.call_id if slot.answer is not None else None
-    return slot.call.sent_id or (answer if answer not in sent else None)
+    return slot.call.sent_id or (answer if answer not in used else None)
 
 
 def _wire_id(call: ToolCall) -> str | None:

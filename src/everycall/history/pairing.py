@@ -36,8 +36,10 @@ class Pairing:
             return False
         if call_id is None:
             return placed.in_block and any(same_tool(placed, slot.call) for slot in turn.slots[:MOST_SLOTS])
-        behind = (turn,) if self.rules.adjacent else self.turns[: turn.number + 1]
-        return any(call_id in self._ids_of(one) for one in behind)
+        if self.rules.adjacent:
+            return call_id in self._ids_of(turn)
+        using = self._turns_of(call_id)
+        return bool(using) and using[0] <= turn.number
 
     def is_displaced(self, placed: Placed, slot: Slot) -> bool:
         """Whether something stands between a call and its result that must not.
@@ -49,7 +51,7 @@ class Pairing:
             return not placed.in_block or placed.turn is not slot.turn
         if placed.turn is slot.turn:
             return False
-        turns = self._turns_of(slot.call.sent_id)
+        turns = self._turns_of(slot.call.sent_id) if slot.call.sent_id else []
         following = bisect_right(turns, slot.turn.number)
         return following < len(turns) and self.turns[turns[following]].first < placed.position
 
@@ -59,7 +61,7 @@ class Pairing:
             for turn in self.turns:
                 for used in self._ids_of(turn):
                     self._turns.setdefault(used, []).append(turn.number)
-        return self._turns.get(call_id, []) if call_id else []
+        return self._turns.get(call_id, [])
 
     def _ids_of(self, turn: Turn) -> frozenset[str | None]:
         if turn.number not in self._ids:

@@ -177,8 +177,11 @@ class _Builder:
         """Have the dialect render the results that are missing, message by message of the turn."""
         made: dict[int, Result] = {}
         calls = mended.calls or [slot.call for slot in turn.slots]
+        together: dict[int, list[int]] = {}
+        for index, slot in enumerate(turn.slots):
+            together.setdefault(slot.position, []).append(index)
         for position in sorted({turn.slots[index].position for index in mended.made}):
-            here = [index for index, slot in enumerate(turn.slots) if slot.position == position]
+            here = together[position]
             rendered = self._render(position, [calls[index] for index in here], [mended.made.get(i) for i in here])
             made |= {index: result for index, result in zip(here, rendered, strict=True) if index in mended.made}
         return made

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from everycall.core.errors import UsageError
 from everycall.core.history import Message, Rest, Result
-from everycall.core.ids import IdRule
+from everycall.core.ids import IdRule, Minting
 from everycall.dialects import DIALECT_NAMES
 from everycall.history.pairing import Pairing, pair
 from everycall.history.scanning import history_dialect, scan_history
@@ -66,6 +66,8 @@ class _Chooser:
         self._calls = [slot.call for turn in pairing.turns for slot in turn.slots]
         self._fitting = {call.sent_id for call in self._calls if call.sent_id and rule.accepts(call.sent_id)}
         self._taken: set[str] = set()
+        self._not_to_mint = set(self._fitting)  # and all that are taken
+        self._mintings: dict[tuple[object, ...], Minting] = {}  # an id may come again in every call
         self.of_call: dict[tuple[int, int], str] = {}
         self.of_result: dict[tuple[int, int], str] = {}
         counts: dict[int, int] = {}
@@ -89,17 +91,16 @@ class _Chooser:
         part = _without_companion(sent) if sent and not facts else None
         if part and part not in self._fitting and self._free(part) and self._rule.accepts(part):
             return self._take(part)
-        for salt in range(len(self._taken) + len(self._fitting) + 1):
-            minted = self._rule.mint(sent, *facts, salt)
-            if self._free(minted) and minted not in self._fitting:
-                return self._take(minted)
-        raise AssertionError("more salts than taken ids")  # pragma: no cover
+        if (sent, *facts) not in self._mintings:
+            self._mintings[sent, *facts] = Minting(self._rule, sent, *facts)
+        return self._take(self._mintings[sent, *facts].unused(self._not_to_mint))
 
     def _free(self, call_id: str) -> bool:
         return call_id not in self._taken
 
     def _take(self, call_id: str) -> str:
         self._taken.add(call_id)
+        self._not_to_mint.add(call_id)
         return call_id
 
 
