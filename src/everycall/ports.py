@@ -86,7 +86,7 @@ class Dialect(Protocol):
         """
         ...
 
-    def definitions(self, tools: Sequence[ToolDefinition]) -> list[dict[str, object]]:
+    def definitions(self, tools: Sequence[ToolDefinition]) -> list[Any]:
         """Return what belongs in the request's `tools=`.
 
         Raises:

@@ -48,10 +48,15 @@ def test_tools_in_a_dialect_that_does_not_exist_are_not_imported(deadly, everyca
 
 
 def test_the_name_of_a_file_instead_of_a_module_is_told_before_it_is_imported(deadly, everycall):
-    for words in (["run", "message.json", "--tools", "deadly.py:registry"], ["tools", "deadly.py:registry"]):
+    calls = {
+        "--tools": ["run", "message.json", "--tools", "deadly.py:registry"],
+        "tools": ["tools", "deadly.py:registry"],
+    }
+    for asked_by, words in calls.items():
         answer = everycall(*words)
         assert (answer.code, answer.err.count("\n")) == (2, 1)
-        assert "wants module:attribute, such as my_app.tools:registry, with dots and without .py" in answer.err
+        wants = f"{asked_by} wants module:attribute, such as my_app.tools:registry, with dots and without .py; not "
+        assert answer.err.startswith("everycall: " + wants)
         assert not (deadly / "imported").exists()
 
 
@@ -112,3 +117,27 @@ def test_a_module_that_misuses_this_package_is_shown_with_its_own_line(folder, e
     answer = everycall("tools", "misuse:registry")
     assert (answer.code, answer.err.count("\n")) == (2, 1)
     assert answer.err.endswith(f" ({folder / 'misuse.py'}, line {line})\n")
+
+
+def test_an_error_of_this_package_is_shown_whole_with_its_cure(folder, everycall):
+    source = "from everycall import ToolRegistry\nr = ToolRegistry()\n@r.tool\ndef f(x: 'Nope'): ...\n"
+    lazy = source.replace("@r", "    @r").replace("def", "    def").replace("r =", "def __getattr__(name):\n    r =")
+    (folder / "unresolved.py").write_text(source)
+    (folder / "lazily.py").write_text(lazy)
+    for target in ("unresolved:r", "lazily:r"):
+        answer = everycall("tools", target)
+        assert (answer.code, answer.err.count("\n")) == (2, 1)
+        assert "UsageError: Tool 'f': the annotation 'Nope'" in answer.err
+        assert "or write the annotation without quotes." in answer.err
+        assert "..." not in answer.err
+
+
+def test_what_a_module_raises_at_length_is_cut_once(folder, everycall):
+    for kind, most in (("ValueError", 600), ("UsageError", 2600)):
+        source = f"from everycall import UsageError\nraise {kind}('at length, ' * 100_000)"
+        (folder / f"{kind}s.py").write_text(source)
+        answer = everycall("tools", f"{kind}s:r")
+        assert (answer.code, answer.err.count("\n")) == (2, 1)
+        assert (answer.err.count("..."), "more characters" in answer.err) == (1, False)
+        assert answer.err.endswith(f"{kind}s.py, line 2)\n")
+        assert len(answer.err) < most

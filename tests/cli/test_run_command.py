@@ -395,7 +395,7 @@ async def clings() -> str:
 
 @registry.tool(read_only=True)
 def blocks() -> str:
-    sys.stderr.write("blocking\n")
+    sys.stderr.write("blocking\\n")
     threading.Event().wait(60)
 """
 

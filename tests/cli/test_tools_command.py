@@ -18,7 +18,7 @@ def test_in_a_pipe_it_is_the_json_for_the_request(folder, everycall):
 @pytest.mark.parametrize("dialect", DIALECT_NAMES)
 def test_every_dialect_has_its_own_definitions(folder, everycall, dialect):
     answer = everycall("tools", "my_tools:registry", "--dialect", dialect)
-    assert answer.json == load_registry("my_tools:registry").definitions(dialect)
+    assert answer.json == load_registry("my_tools:registry", asked_by="a test").definitions(dialect)
 
 
 def test_the_table_names_parameters_and_says_what_may_be_repeated(folder, everycall):

@@ -236,6 +236,51 @@ class TestUnusableSchemas:
     def test_it_is_refused_with_the_reason(self, schema, words):
         assert words in unusable(schema)
 
+    @pytest.mark.parametrize(
+        ("schema", "words"),
+        [
+            (objects(a={"type": "int"}), 'at properties.a.type ("int"): '),
+            (objects(a={"type": "int"}), "one of array, boolean, integer, null, number, object and string"),
+            (
+                objects(a={"allOf": [{"enum": 3}]}),
+                'at properties.a.allOf[0].enum (3): the value is not of type "array"',
+            ),
+            (objects(a="integer"), 'at properties.a ("integer"): the value is not of types "boolean", "object".'),
+            (objects(type=["int"]), 'at properties.type (["int"]): the value is not of types "boolean", "object".'),
+            ({"type": "object", "properties": ["a"]}, 'at properties (["a"]): the value is not of type "object".'),
+            (objects(a={"pattern": "(("}), 'at properties.a.pattern ("(("): '),
+            (objects(a={"patternProperties": {"((": {}}}), "at properties.a.patternProperties.(( "),
+            (objects(a={"$ref": "#/$defs/none"}), "'/$defs/none' does not exist. References stay within the schema"),
+            (objects(a={"items": [{}]}), "written as prefixItems"),
+            (objects(a={"minimum": 0, "exclusiveMinimum": True}), "a number, and minimum is left out"),
+            (objects(a={"required": True}), "required: [...]"),
+        ],
+    )
+    def test_the_reason_says_where_and_what_to_write(self, schema, words):
+        message = unusable(schema)
+        assert words in message
+        assert ("Regular expressions" in message) == ("pattern" in words)
+        assert ("References" in message) == ("$defs" in words)
+
+    @pytest.mark.parametrize(
+        "draft", ["http://json-schema.org/draft-04/schema#", "http://json-schema.org/draft-07/schema"]
+    )
+    def test_a_schema_of_another_draft_that_cannot_be_read_as_this_one_is_told_so(self, draft):
+        reason = f"Its $schema is {draft!r}, a draft that is not supported: write the schema in draft 2020-12"
+        assert reason in unusable({"$schema": draft, **objects(a={"items": [{}]})})
+        assert reason not in unusable({"$schema": draft, **objects(a={"pattern": "(("})})
+        assert "$schema" not in unusable(
+            {"$schema": "https://json-schema.org/draft/2020-12/schema", **objects(a={"items": [{}]})}
+        )
+
+    def test_the_place_is_one_line_and_bounded(self):
+        inner: dict[str, Any] = {"type": "x\n\u202e" * 1000}
+        for _ in range(20):
+            inner = {"properties": {"a\n\x1b[2J" * 1000: inner}}
+        message = unusable({"type": "object", **inner})
+        assert message.isprintable()
+        assert len(message) < 3000
+
     def test_a_schema_that_is_too_large_or_too_deep_is_refused(self):
         assert "bytes" in unusable(objects(a={"description": "x" * MAX_SCHEMA_BYTES}))
         deep: dict[str, Any] = {}

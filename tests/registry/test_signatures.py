@@ -3,6 +3,7 @@
 import functools
 import math
 import operator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Annotated, Any, Optional
 
 import pytest
@@ -151,6 +152,32 @@ class Generating:
         yield n
 
 
+@contextmanager
+def connected(n: int):
+    yield n
+
+
+class Pool:
+    @asynccontextmanager
+    async def connected(self, n: int):
+        yield n
+
+
+@functools.singledispatch
+def chosen(value: int):
+    return "anything"
+
+
+@functools.singledispatch
+def chosen_by_position(value: int, /, times: int = 1):
+    return "anything"
+
+
+@chosen_by_position.register
+def _(value: int, /, times: int = 1):
+    return value * times
+
+
 @pytest.mark.parametrize(
     ("thing", "cure"),
     [
@@ -160,6 +187,11 @@ class Generating:
         (functools.partial(generator, 1), "return a list"),
         (Generating(), "return a list"),
         (Generating().__call__, "return a list"),
+        (connected, "makes a context manager.* a function that enters it"),
+        (Pool().connected, "makes a context manager.* a function that enters it"),
+        (functools.partial(connected, 1), "makes a context manager.* a function that enters it"),
+        (chosen, r"passes it on by position, or make that one positional-only, def chosen\(value, /\)"),
+        (functools.singledispatch(max), "parameters="),
         (classmethod(plain), "after the class"),
         (max, "parameters="),
         ("get_weather", "by keyword"),
@@ -169,6 +201,20 @@ class Generating:
 def test_what_cannot_be_a_tool_is_refused_with_the_cure(thing, cure):
     with pytest.raises(UsageError, match=cure):
         tool_of(thing, name="take")
+
+
+def test_what_runs_within_a_context_manager_is_a_tool():
+    @connected(1)
+    def take(value: int):
+        return value
+
+    tool = tool_of(take)
+    assert tool.call(tool.bind('{"value": 3}'), None) == 3
+
+
+def test_a_single_dispatch_that_chooses_by_a_positional_only_argument_is_a_tool():
+    tool = tool_of(chosen_by_position, name="take")
+    assert tool.call(tool.bind('{"value": 3, "times": 2}'), None) == 6
 
 
 @pytest.mark.parametrize("function", [lambda: 1, functools.partial(plain, 1), Service()])

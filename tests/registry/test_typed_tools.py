@@ -484,6 +484,21 @@ class TestRefusedTypes:
         with pytest.raises(UsageError, match=r"(?s)'take'.*'wrong'.*parameters="):
             tool_of(take)
 
+    @pytest.mark.parametrize("annotation", [ToolRegistry, list[ToolRegistry], ToolRegistry | None])
+    def test_a_class_that_is_no_data_is_told_what_to_use_instead(self, annotation):
+        def take(wrong: Any): ...
+
+        take.__annotations__["wrong"] = annotation
+        with pytest.raises(UsageError) as caught:
+            tool_of(take)
+        message = str(caught.value)
+        assert (
+            "ToolRegistry'>. Use types that JSON can hold, such as a pydantic model, a dataclass or a Typed" in message
+        )
+        assert "goes into `deps`" in message
+        assert "arbitrary_types_allowed" not in message
+        assert "__get_pydantic" not in message
+
     def test_a_star_argument_is_refused(self):
         def take(*items: int): ...
 

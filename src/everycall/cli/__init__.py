@@ -34,6 +34,9 @@ examples:
 exit codes: 0 all is well, 1 --strict or check found something, 2 unusable input, 74 no output, 130 Ctrl-C
 """
 
+_MAX_COMPLAINT = 2600
+"""Characters of one error: one of the library within a sentence of ours, with the path of a file."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Carry out one command.
@@ -73,7 +76,7 @@ def _complain(what: str) -> None:
     from everycall.cli.foreign import shown_line  # noqa: PLC0415 - only where something is wrong
 
     with suppress(OSError):  # the exit code still says it
-        print(f"everycall: {shown_line(what, 600)}", file=sys.stderr)  # noqa: T201 - what stderr is for
+        print(f"everycall: {shown_line(what, _MAX_COMPLAINT)}", file=sys.stderr)  # noqa: T201 - what stderr is for
 
 
 def _in_words_of_the_shell(text: str) -> str:

@@ -2,8 +2,9 @@
 
 import os
 
+from everycall.core.errors import EverycallError
 from everycall.core.redaction import Redaction, Redactor
-from everycall.core.text import one_line, said, type_name
+from everycall.core.text import MAX_ERROR_TEXT, one_line, said, type_name
 
 
 def _shown(text: str, limit: int) -> str:
@@ -12,10 +13,13 @@ def _shown(text: str, limit: int) -> str:
 
 
 def words_of(error: BaseException, limit: int) -> str:
-    """Return what *error* says in at most *limit* characters; the type's name where that is nothing."""
-    return one_line(_shown(said(error), limit), limit) or type_name(error)
+    """Return what *error* says in at most *limit* characters; the type's name where that is nothing.
+
+    An error of this library is bounded by `MAX_ERROR_TEXT` alone: its cure comes last.
+    """
+    return shown_line(said(error), MAX_ERROR_TEXT if isinstance(error, EverycallError) else limit) or type_name(error)
 
 
 def shown_line(text: str, limit: int) -> str:
     """Return *text*, which may repeat what somebody else's code has said, in one line."""
-    return one_line(_shown(text, limit), limit)
+    return one_line(_shown(text, 2 * limit), limit)  # only the second may cut: two marks of it would confuse

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from everycall.cli.foreign import words_of
 from everycall.core.errors import UsageError
-from everycall.core.text import one_line, type_name
+from everycall.core.text import type_name
 from everycall.registry import ToolRegistry
 
 _MAX_SHOWN = 5
@@ -19,11 +19,12 @@ _OURS = str(Path(__file__).parents[1]) + os.sep
 _MACHINERY = str(Path(importlib.__file__).parent) + os.sep
 
 
-def load_registry(target: str) -> ToolRegistry:
+def load_registry(target: str, *, asked_by: str) -> ToolRegistry:
     """Import a module, with the current directory on `sys.path`, and return the registry in it.
 
     Args:
         target: `module:attribute`, such as `my_app.tools:registry`; the attribute may be a path, `tools:Shop.registry`.
+        asked_by: the option or command that wants it, for the error that says how.
 
     Raises:
         UsageError: *target* is not written like that, the module does not import, or what it names is no registry.
@@ -33,7 +34,8 @@ def load_registry(target: str) -> ToolRegistry:
     # `tools.py` would be read as a module within `tools`, which is imported, and so run, to find that it has none.
     if name.endswith(".py") or not all(part.isidentifier() for part in [*name.split("."), *parts]):
         raise UsageError(
-            f"--tools wants module:attribute, such as my_app.tools:registry, with dots and without .py; not {target!r}"
+            f"{asked_by} wants module:attribute, such as my_app.tools:registry, with dots and without .py; "
+            f"not {target!r}"
         )
     module = _imported(name)
     found = _attribute(module, parts, target)
@@ -61,7 +63,7 @@ def _refuse(name: str, error: BaseException) -> NoReturn:
         raise UsageError(
             f"There is no module {missing!r}: looked for in the current directory and among the installed packages."
         ) from error
-    why = one_line(f"{type_name(error)}: {words_of(error, 300)}", 300)
+    why = f"{type_name(error)}: {words_of(error, 300)}"
     raise UsageError(f"The module {name} does not import: {why}{_place_of(error)}") from error
 
 

@@ -66,7 +66,8 @@ def run(args: argparse.Namespace) -> int:
         options = {"key": args.key, "dialect": args.dialect, "turn_timeout": args.turn_timeout}
         # Importing the tools runs their module: what is wrong with the message or an option is found out before.
         open_turn(message, ToolRegistry(), **options)
-        turn = open_turn(message, load_registry(args.tools), **options, observers=[progress.observe])
+        tools = load_registry(args.tools, asked_by="--tools")
+        turn = open_turn(message, tools, **options, observers=[progress.observe])
         is_table = (args.output or ("table" if out.isatty() else "json")) == "table"
         screen = screen_on(out) if is_table else Screen(out)
         finished = run_to_end(turn, screen, progress)

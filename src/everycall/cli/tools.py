@@ -51,7 +51,7 @@ def show_tools(args: argparse.Namespace) -> int:
     """
     with answer_stream() as out:
         dialect_named(args.dialect)  # importing the tools runs their module: a wrong name is found out before
-        registry = load_registry(args.registry)
+        registry = load_registry(args.registry, asked_by="tools")
         definitions = registry.definitions(args.dialect)
         if (args.output or ("table" if out.isatty() else "json")) == "json":
             out.write(as_text(definitions, indent=2, encoding=encoding_of(out)) + "\n")

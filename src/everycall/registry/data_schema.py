@@ -16,6 +16,7 @@ from everycall.core.errors import UsageError
 from everycall.core.text import one_line
 from everycall.registry.arguments import ArgumentsRefused, plain
 from everycall.registry.binding import Binder, Bound
+from everycall.registry.branching import most_levels, too_deep, within
 from everycall.registry.refusals import MAX_NAMED, refusal_at
 from everycall.registry.signature import Shape
 
@@ -30,10 +31,15 @@ MAX_EXPANDED = 100_000
 """Schemas that checking one value may visit once all references are followed. The largest schema of a hundred tool
 servers stays far below; a bomb of 30 small definitions that double each other has a billion, and takes 12 s a call."""
 
+MAX_EXPLAINED = 20_000
+"""Values of the arguments, times what the largest choice of the schema holds: up to so many, a refusal says where; that
+takes a tenth of a second then."""
+
 _MASK = "the value"
 _NAMED_SCHEMAS = frozenset({"properties", "patternProperties", "dependentSchemas"})
 _DEFINITIONS = frozenset({"$defs", "definitions"})  # only used where something refers to them
 _DATA = frozenset({"const", "enum", "default", "examples", "required", "dependentRequired"})
+_CHOICES = ("anyOf", "oneOf", "enum")
 _SAME_PLACE = frozenset({"allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas"})
 
 
@@ -45,12 +51,17 @@ class _DataBinder:
     accepted: frozenset[str] | None
     needed: frozenset[str]
     reserved: frozenset[str]
+    levels: Mapping[type, int]
+    width: int
 
     def bind(self, text: str) -> Bound:
         values = from_json(text, allow_inf_nan=False)
         if not isinstance(values, dict):
             raise ArgumentsRefused("The arguments must be a JSON object.")
         if not self.validator.is_valid(values):
+            # To say where takes far longer than to say no: every alternative is looked at, for every value.
+            if _size(text) * self.width > MAX_EXPLAINED or too_deep(text, self.levels) is not None:
+                raise ArgumentsRefused("The arguments do not fit the tool's schema, and are too large to say where.")
             raise self._refusal(values)
         self._require_callable_with(values)
         return Bound((), values)
@@ -88,7 +99,19 @@ def data_binder(shape: Shape | None, schema: Mapping[str, object], tool: str) ->
     _require_bounded(parameters, tool)
     validator = _validator(parameters, tool)
     accepted, needed, reserved = _names(shape, parameters, tool)
-    return parameters, _DataBinder(validator, accepted, needed, reserved)
+    levels = most_levels(parameters, ("anyOf", "oneOf"))
+    return parameters, _DataBinder(validator, accepted, needed, reserved, levels, _width(parameters))
+
+
+def _size(text: str) -> int:
+    """Return how many values JSON *text* holds at most."""
+    return 1 + text.count(",") + text.count("[") + text.count("{")
+
+
+def _width(parameters: Mapping[str, object]) -> int:
+    """Return how much the largest choice between alternatives holds; 0 if there is none."""
+    choices = [one for one in within(parameters) if any(keyword in one for keyword in _CHOICES)]
+    return max([_size(to_json([one.get(keyword) for keyword in _CHOICES]).decode()) for one in choices], default=0)
 
 
 def _copied(schema: Mapping[str, object], tool: str) -> dict[str, object]:
@@ -122,10 +145,11 @@ def _validator(parameters: dict[str, object], tool: str) -> "Draft202012Validato
             parameters, retriever=fetch_nothing, pattern_options=jsonschema_rs.RegexOptions(), mask=_MASK
         )
     except Exception as error:
-        said = one_line(str(getattr(error, "message", error)), 300)
+        from everycall.registry.schema_faults import words_about  # noqa: PLC0415 - only where something is wrong
+
         raise UsageError(
-            f"parameters= of tool {tool!r} is not a JSON Schema of draft 2020-12 that can be used: {said}. Regular "
-            "expressions have neither look-around nor back-references here; references stay within the schema."
+            f"parameters= of tool {tool!r} is not a JSON Schema of draft 2020-12 that can be used: "
+            f"{words_about(error, parameters)}"
         ) from error
 
 

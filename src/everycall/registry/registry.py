@@ -247,8 +247,8 @@ class ToolRegistry(Generic[Deps_contra]):
                 view = self._view = MappingProxyType(self._tools)
         return view
 
-    def definitions(self, dialect: str | Dialect) -> list[dict[str, object]]:
-        """Return what belongs in the request's `tools=`.
+    def definitions(self, dialect: str | Dialect) -> list[Any]:
+        """Return what belongs in the request's `tools=`: dicts, typed so that every SDK takes them.
 
         Args:
             dialect: a dialect's name, such as `openai-chat`; or a dialect of your own.

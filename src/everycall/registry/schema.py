@@ -24,6 +24,7 @@ from everycall.core.making import new_tuple
 from everycall.core.text import type_name
 from everycall.registry.arguments import ArgumentsRefused
 from everycall.registry.binding import Binder, Bound
+from everycall.registry.branching import most_levels, too_deep
 from everycall.registry.refusals import refusal_at, refusal_of
 from everycall.registry.signature import Shape
 
@@ -72,20 +73,28 @@ class _TypedBinder:
     validate: Callable[..., dict[str, object]]
     positional: tuple[str, ...]
     reserved: frozenset[str]
+    levels: Mapping[type, int]
 
     def bind(self, text: str) -> Bound:
-        coerced = False
+        if self.levels:
+            self._require_shallow(text)
         try:
-            values = self.validate(text, strict=True)
-        except Exception:  # noqa: BLE001 - whatever it was, the second try says it
-            values = self._validate_laxly(text)
+            values, coerced = self.validate(text, strict=True), False
+        except Exception:  # noqa: BLE001 - whatever it was, the second try says it; outside, for it may be huge
             coerced = True
+        if coerced:
+            values = self._validate_laxly(text)
         if self.reserved and not self.reserved.isdisjoint(values):
             raise refusal_at([((min(self.reserved.intersection(values)),), "is not a parameter of this tool")], 1)
         if not self.positional:
             return new_tuple(Bound, ((), values, coerced))
         args = tuple([values.pop(name) for name in self.positional])
         return Bound(args, values, coerced)
+
+    def _require_shallow(self, text: str) -> None:
+        bound = too_deep(text, self.levels)
+        if bound is not None:
+            raise ArgumentsRefused(f"The arguments are nested too deeply for this tool: more than {bound} levels.")
 
     def _validate_laxly(self, text: str) -> dict[str, object]:
         try:
@@ -119,7 +128,8 @@ def typed_binder(shape: Shape, documented: Mapping[str, str], tool: str) -> tupl
     if shape.keywords:
         _require_no_alias(shape, parameters, tool)
     reserved = shape.reserved if shape.keywords else frozenset[str]()
-    return parameters, _TypedBinder(adapter.validator.validate_json, shape.positional, reserved)
+    levels = most_levels(parameters)
+    return parameters, _TypedBinder(adapter.validator.validate_json, shape.positional, reserved, levels)
 
 
 def _require_names(shape: Shape, tool: str) -> None:
@@ -202,7 +212,11 @@ def _no_schema(fields: list[Parameter], error: Exception, tool: str) -> UsageErr
     return UsageError(f"The parameters of tool {tool!r} have no JSON Schema: {_first_line(error)}. {_CURE}")
 
 
-_CURE = 'Use types that JSON can hold, or pass the schema: parameters={"type": "object", "properties": {...}}.'
+_CURE = (
+    "Use types that JSON can hold, such as a pydantic model, a dataclass or a TypedDict, or pass the schema: "
+    'parameters={"type": "object", "properties": {...}}.'
+)
+_FOR_MODELS = " Set `arbitrary_types_allowed"  # pydantic's advice from here on is for the author of a model
 
 
 def _unusable(parameter: Parameter, cause: Exception, tool: str) -> UsageError:
@@ -214,4 +228,5 @@ def _unusable(parameter: Parameter, cause: Exception, tool: str) -> UsageError:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+    line = (str(error).splitlines() or [type(error).__name__])[0]
+    return line.partition(_FOR_MODELS)[0].rstrip(".")

@@ -11,6 +11,7 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from inspect import Parameter
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -20,6 +21,19 @@ from everycall.registry.context import ToolContext
 
 _NAMED = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
 _MAX_LAYERS = 100  # wrappers around one function; more is a circle
+
+
+def _anything(value: Any) -> Any:
+    return value
+
+
+def _code(function: object) -> object:
+    return getattr(function, "__code__", None)
+
+
+# What these decorators return runs code of their own, the same for whatever they decorate.
+_MANAGERS = (_code(contextmanager(_anything)), _code(asynccontextmanager(_anything)))
+_SINGLE_DISPATCH = _code(functools.singledispatch(_anything))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +71,7 @@ def require_callable(function: object) -> None:
     """Refuse what cannot be a tool.
 
     Raises:
-        UsageError: it is a class, cannot be called, or makes a generator.
+        UsageError: it is a class, cannot be called, makes a generator or a context manager, or chooses by position.
     """
     if isinstance(function, type):
         raise UsageError(
@@ -78,10 +92,33 @@ def require_callable(function: object) -> None:
             f"{_label(function)} is a method without its object, and a model cannot fill self. "
             "Register it on an object: registry.add(the_object.the_method)."
         )
-    if inspect.isgeneratorfunction(_body(function)):
+    _require_result(function)
+    _require_by_name(function)
+
+
+def _require_result(function: object) -> None:
+    body = _body(function)
+    if inspect.isfunction(body) and _code(body) in _MANAGERS:
+        raise UsageError(
+            f"{_label(function)} makes a context manager, and a call has one result: register a function that enters "
+            "it, `with` or `async with`, and returns what the model shall see."
+        )
+    if inspect.isgeneratorfunction(body):
         raise UsageError(
             f"{_label(function)} is a generator, and a call has one result: collect the items and return a list. Or "
             "make it async: of an async generator each value is progress, and the last one is the result."
+        )
+
+
+def _require_by_name(function: Callable[..., object]) -> None:
+    if not inspect.isfunction(function) or _code(function) is not _SINGLE_DISPATCH:
+        return
+    first = next(iter(_signature(function, function.__name__)), None)
+    if first is None or first.kind is not Parameter.POSITIONAL_ONLY:
+        raise UsageError(
+            f"{_label(function)} is a functools.singledispatch function, which chooses by its first positional "
+            "argument, and a model's arguments have names: register a function that passes it on by position, or make "
+            f"that one positional-only, def {function.__name__}(value, /)."
         )
 
 

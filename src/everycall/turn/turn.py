@@ -155,10 +155,10 @@ class Turn:
         """
         given = 0
         while True:
-            settled = self._in_order()
-            for result in settled[given:]:
+            settled = self._settled_from(given)
+            for result in settled:
                 yield result
-            given = len(settled)
+            given += len(settled)
             if self._state == "done" and given == len(self):
                 return
             await self._next_change()
@@ -328,11 +328,12 @@ class Turn:
                 return ids.index(call_id)  # type: ignore[arg-type]  # it is one of them
         return None
 
-    def _in_order(self) -> list[ToolResult]:
+    def _settled_from(self, first: int) -> list[ToolResult]:
+        """Return the results in order of completion, without the *first* ones."""
         if self._collector is None:
             return []
         results = self._collector.results
-        return [result for at in self._collector.order if (result := results[at]) is not None]
+        return [result for at in self._collector.order[first:] if (result := results[at]) is not None]
 
     async def _next_change(self) -> None:
         """Wait until something may have happened."""
