@@ -81,8 +81,8 @@ def test_ties_between_shapes_with_tool_calls_are_settled_by_the_first_readable_e
 
 NO_MESSAGES = {
     "nothing": (None, "got None"),
-    "text": ("get_weather", "got a str"),
-    "bytes": (b"{}", "got a bytes"),
+    "text": ("get_weather", "got a str: pass the message itself"),
+    "bytes": (b"{}", r"got a bytes: decode it first: json\.loads"),
     "number": (7, "got an int"),
     "a history": ([{"role": "user", "content": "hi"}, message("openai-chat")], "not the history"),
     "a history of items": ([*message("openai-responses"), {"type": "function_call_output"}], "not the history"),

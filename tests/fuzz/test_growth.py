@@ -7,6 +7,7 @@ import pytest
 from everycall import check, repair, rewrite_ids
 from everycall.core.calls import ToolCall
 from everycall.core.errors import EverycallError
+from everycall.dialects.chat import without_empty_keys
 from everycall.core.ids import ANY_ID, assign_ids
 from everycall.registry.arguments import ArgumentsRefused, read_arguments
 from everycall.turn.encode import CannotEncode, encode_value
@@ -119,6 +120,11 @@ GROWS = {
         300,
     ),
     "messages with a long text": (_message, lambda n: {"role": "assistant", "content": "x" * n}, 1_000_000),
+    "messages of keys that say nothing": (
+        without_empty_keys,
+        lambda n: {**message("add"), **{f"k{one}": None for one in range(n)}},
+        2000,
+    ),
     "values of many rows": (_encode, lambda n: [{"a": one, "b": str(one)} for one in range(n)], 3000),
     "values of many odd rows": (_encode, lambda n: [{"a": one, "b": {1, 2}} for one in range(n)], 1000),
     "values of keys that collide": (

@@ -8,7 +8,8 @@ from importlib import import_module
 from typing import Any, cast
 
 from everycall.core.errors import MessageError, UsageError
-from everycall.dialects.detection import is_common, recognise, why_unknown
+from everycall.dialects.detection import is_common, recognise
+from everycall.dialects.refusals import why_unknown
 from everycall.ports import Dialect
 
 _MODULES = {

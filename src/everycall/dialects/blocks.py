@@ -5,8 +5,8 @@ from typing import Any
 
 from everycall.core.calls import ParsedMessage, ToolCall
 from everycall.core.errors import MessageError
-from everycall.dialects.detection import why_unknown
 from everycall.dialects.reading import changed, is_list, kind_of, plain, read
+from everycall.dialects.refusals import why_unknown
 
 
 def block_list(message: object, key: str) -> list[Any]:

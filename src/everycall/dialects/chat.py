@@ -6,7 +6,6 @@ from typing import Any
 
 from everycall.core.calls import ParsedMessage, ToolCall, new_call
 from everycall.core.errors import MessageError
-from everycall.dialects.detection import why_unknown
 from everycall.dialects.reading import (
     STAND_IN,
     changed,
@@ -21,6 +20,7 @@ from everycall.dialects.reading import (
     without,
     word,
 )
+from everycall.dialects.refusals import CHUNK, is_fragment, why_unknown
 
 SAYS_NOTHING: tuple[object, ...] = (None, [])
 """A key with such a value is left out of the request: providers refuse several as null or empty."""
@@ -37,7 +37,7 @@ def find_message(message: object, finish_keys: tuple[str, ...]) -> tuple[Any, st
         The message proper, and the provider's word for why it ended.
 
     Raises:
-        MessageError: there is no message, or more than one.
+        MessageError: there is no message, or more than one, or only a piece of one.
     """
     holder = message
     if has(message, "choices"):
@@ -47,8 +47,10 @@ def find_message(message: object, finish_keys: tuple[str, ...]) -> tuple[Any, st
         found = read(holder, "message")
     if not has_fields(found):
         if has(holder, "delta"):
-            raise MessageError("This is a chunk of a stream, not a whole message: assemble the chunks first.")
+            raise MessageError(CHUNK)
         raise MessageError(f"The response's message is {kind_of(found)}, not a message.")
+    if is_fragment(found):
+        raise MessageError(CHUNK)
     if read(found, "role") != "assistant":
         raise MessageError(why_unknown(found))
     words = [word(read(holder, key)) for key in finish_keys] if holder is not found else []
@@ -167,5 +169,5 @@ def without_empty_keys(message: Any) -> Any:
             break
     else:
         return message
-    idle = [key for key, value in message.items() if value in SAYS_NOTHING and key != "content"]
+    idle = {key for key, value in message.items() if value in SAYS_NOTHING and key != "content"}
     return {key: value for key, value in message.items() if key not in idle} if idle else message

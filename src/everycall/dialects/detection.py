@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from everycall.core.errors import MessageError
-from everycall.dialects.reading import has, has_fields, is_list, kind_of, read, read_list, word
+from everycall.dialects.reading import has, has_fields, is_list, read, read_list, word
+from everycall.dialects.refusals import why_unknown
 
 ANTHROPIC_BLOCKS = frozenset({"tool_use", "thinking", "redacted_thinking", "server_tool_use", "mcp_tool_use"})
 BEDROCK_BLOCKS = ("text", "toolUse", "toolResult", "reasoningContent", "image", "document", "citationsContent")
@@ -92,6 +93,22 @@ def evidence(message: object) -> str | None:
     return None
 
 
+def is_stored(message: object) -> bool:
+    """Return whether *message* has LangChain's stored form: `{"type": ..., "data": {...}}`."""
+    return isinstance(message, Mapping) and isinstance(message.get("data"), Mapping)
+
+
+def is_candidate(message: object) -> bool:
+    """Return whether *message* is one of Gemini's candidates: a content, or none, beside why it ended."""
+    if has(message, "role"):
+        return False
+    content = read(message, "content")
+    if has_fields(content):
+        return is_list(read(content, "parts")) or read(content, "role") == "model"
+    # The SDK's objects have every field; REST leaves out what is null.
+    return content is None and (has(message, "finishReason") or has(message, "safety_ratings"))
+
+
 def require_readable(message: object, dialect: str) -> None:
     """Refuse what cannot be an assistant message in *dialect*.
 
@@ -107,29 +124,6 @@ def require_readable(message: object, dialect: str) -> None:
         raise MessageError(f'This is no message in the dialect {dialect}: it reads as {found}. Pass dialect="{found}".')
     if recognise(message) is None:
         raise MessageError(why_unknown(message, dialect))
-
-
-def why_unknown(message: object, dialect: str | None = None) -> str:
-    """Return one sentence that says why *message* is no assistant message (of *dialect*, if given), and the cure."""
-    if is_list(message):
-        return (
-            f"Expected one assistant message or one response, got {kind_of(message)}: "
-            "pass the last message alone, not the history."
-        )
-    if has(message, "__await__"):
-        return "Expected an assistant message, got something to await: await the client's call first."
-    role = word(read(message, "role"))
-    if role is not None and role not in {"assistant", "model"}:
-        return f"Expected an assistant message, got one of the role {role[:40]!r}."
-    if is_list(read(message, "messages")):
-        return "Expected one assistant message, got a whole request or history: pass its last message alone."
-    if dialect is not None:
-        lacks = "" if has(message, "role") else ", without a role"
-        return f"Expected an assistant message in the dialect {dialect}, got {kind_of(message)}{lacks}."
-    return (
-        f"Expected one assistant message or one response, got {kind_of(message)}. "
-        "If it is one, name its dialect with dialect=..."
-    )
 
 
 def _chat_shape(message: object) -> str:
@@ -196,7 +190,14 @@ def _is_bedrock_message(message: object) -> bool:
 
 
 def _is_gemini(message: object) -> bool:
-    return has(message, "candidates") or is_list(read(message, "parts")) or has(message, "promptFeedback")
+    whole = has(message, "candidates") or has(message, "promptFeedback")
+    return whole or is_list(read(message, "parts")) or is_candidate(message)
+
+
+def _is_langchain(message: object) -> bool:
+    if word(read(message, "type")) not in LANGCHAIN_TYPES:
+        return False
+    return has(message, "content") or (is_stored(message) and has(read(message, "data"), "content"))
 
 
 def _has_plain_content(message: object) -> bool:
@@ -207,7 +208,7 @@ def _has_plain_content(message: object) -> bool:
 _EVIDENCE: tuple[tuple[str | Callable[[object], str], Callable[[object], bool]], ...] = (
     (_chat_shape, lambda m: read(m, "role") == "assistant" and _has_calls_of_chat(m)),
     ("openai-chat", lambda m: is_list(read(m, "choices"))),
-    ("langchain", lambda m: word(read(m, "type")) in LANGCHAIN_TYPES and has(m, "content")),
+    ("langchain", _is_langchain),
     ("gemini", _is_gemini),
     ("bedrock", lambda m: has_fields(read(read(m, "output"), "message"))),
     ("openai-responses", lambda m: is_list(read(m, "output")) or read(m, "object") == "response"),

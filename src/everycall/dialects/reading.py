@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any
 
 from everycall.core.calls import ToolCall
+from everycall.core.text import one_line, type_name
 
 STAND_IN = "unreadable_call"
 """The name that is sent back for a call that names no tool: providers require one."""
@@ -107,11 +108,12 @@ def kind_of(value: object) -> str:
     if value is None:
         return "None"
     if isinstance(value, Mapping):
-        keys = [key if isinstance(key, str) else type(key).__name__ for key in list(value)[:6]]
-        return f"a dict with the keys {', '.join(repr(key[:40]) for key in keys)}" if keys else "an empty dict"
+        keys = [key if isinstance(key, str) else type_name(key) for key in list(value)[:6]]
+        shown = ", ".join([f"'{one_line(key, 40)}'" for key in keys])
+        return f"a dict with the keys {shown}" if keys else "an empty dict"
     if is_list(value):
         return f"a list of {len(value)}"  # type: ignore[arg-type]
-    name = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
+    name = type_name(value, qualified=True)
     return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 

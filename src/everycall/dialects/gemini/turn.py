@@ -19,7 +19,7 @@ from everycall.core.errors import MessageError
 from everycall.core.ids import IdRule
 from everycall.core.outcomes import ToolResult
 from everycall.dialects.blocks import block_list, message_to_send, require_role
-from everycall.dialects.detection import recognise, require_readable
+from everycall.dialects.detection import is_candidate, recognise, require_readable
 from everycall.dialects.finish import is_cut_off
 from everycall.dialects.media import as_blocks, encoded
 from everycall.dialects.naming import GEMINI, check_names, described
@@ -92,10 +92,23 @@ class Gemini:
 
 
 def _content_of(message: object) -> tuple[Any, str | None]:
-    """Return the content proper, and why it ended."""
-    if not (has(message, "candidates") or has(message, "promptFeedback")):
+    """Return the content proper, and why it ended.
+
+    Raises:
+        MessageError: the response has no candidate, or several.
+    """
+    if has(message, "candidates") or has(message, "promptFeedback"):
+        candidate = _only_candidate(read(message, "candidates"))
+    elif is_candidate(message):
+        candidate = message
+    else:
         return message, None
-    candidates = read(message, "candidates")
+    finish = word(read(candidate, "finishReason")) or word(read(candidate, "finish_reason"))
+    content = read(candidate, "content")
+    return (content if has_fields(content) else {"role": "model", "parts": []}), finish
+
+
+def _only_candidate(candidates: Any) -> object:
     if not is_list(candidates) or not candidates:
         raise MessageError("The response has no candidates, so there is no message to read. Was the prompt blocked?")
     if len(candidates) > 1:
@@ -103,10 +116,7 @@ def _content_of(message: object) -> tuple[Any, str | None]:
             f"The response has {len(candidates)} candidates: pass the one you chose, "
             "such as response.candidates[0].content."
         )
-    candidate = candidates[0]
-    finish = word(read(candidate, "finishReason")) or word(read(candidate, "finish_reason"))
-    content = read(candidate, "content")
-    return (content if has_fields(content) else {"role": "model", "parts": []}), finish
+    return candidates[0]
 
 
 def _call_of(part: Any) -> tuple[str, Any]:

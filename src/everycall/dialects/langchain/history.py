@@ -5,11 +5,11 @@ providers and want an answer too (research: protocols, 11). Read are message obj
 `{"type": ..., "data": {...}}`, and the dicts with a `role` that LangChain takes.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from everycall.core.history import HistoryRules, Message, Result
-from everycall.dialects.langchain.turn import CALL_LISTS, DIALECT
+from everycall.dialects.detection import is_stored
+from everycall.dialects.langchain.turn import CALL_LISTS, DIALECT, as_stored, proper
 from everycall.dialects.openai_chat.history import RULES as CHAT_RULES
 from everycall.dialects.reading import read, word
 from everycall.dialects.transcript import (
@@ -46,13 +46,13 @@ def scan(messages: Sequence[object]) -> list[Message]:
     """See `everycall.ports.HistoryDialect.scan`."""
     items = []
     for index, message in enumerate(messages):
-        proper = _proper(message)
+        inner = proper(message)
         role = role_of(message, index, _ROLES, "type" if read(message, "type") is not None else "role")
         if role == "results":
-            items.append(Message(source=message, role=role, body=(_read_result(proper, message),)))
-        elif role == "assistant" and any(read(proper, key) not in (None, []) for key in CALL_LISTS):
-            calls = calls_of(DIALECT, proper, index)
-            items.append(Message(source=message, role=role, calls=calls, proper=proper))
+            items.append(Message(source=message, role=role, body=(_read_result(inner, message),)))
+        elif role == "assistant" and any(read(inner, key) not in (None, []) for key in CALL_LISTS):
+            calls = calls_of(DIALECT, inner, index)
+            items.append(Message(source=message, role=role, calls=calls, proper=inner))
         else:
             items.append(Message(source=message, role=role))
     return items
@@ -60,31 +60,16 @@ def scan(messages: Sequence[object]) -> list[Message]:
 
 def write(items: Sequence[Message]) -> list[object]:
     """See `everycall.ports.HistoryDialect.write`."""
-    stored = any(_is_stored(item.source) for item in items)
+    stored = any(is_stored(item.source) for item in items)
     written = write_chat(items, DIALECT, _write_result)
-    return [_as_stored(message) for message in written] if stored else written
+    return [as_stored(message) for message in written] if stored else written
 
 
-def _is_stored(message: object) -> bool:
-    return isinstance(message, Mapping) and isinstance(message.get("data"), Mapping)
-
-
-def _proper(message: Any) -> Any:
-    """Return the message itself, out of its stored form."""
-    return message["data"] if _is_stored(message) else message
-
-
-def _as_stored(message: Any) -> Any:
-    if _is_stored(message) or not isinstance(message, Mapping):
-        return message
-    return {"type": message.get("type") or message.get("role"), "data": dict(message)}
-
-
-def _read_result(proper: object, message: object) -> Result:
-    name = word(read(proper, "name")) or None
-    call_id = text_id(read(proper, "tool_call_id"))
-    return Result(source=message, call_id=call_id, name=name, defect=content_defect(proper))
+def _read_result(inner: object, message: object) -> Result:
+    name = word(read(inner, "name")) or None
+    call_id = text_id(read(inner, "tool_call_id"))
+    return Result(source=message, call_id=call_id, name=name, defect=content_defect(inner))
 
 
 def _write_result(result: Result) -> object:
-    return write_result_message(_proper(result.source), result)
+    return write_result_message(proper(result.source), result)

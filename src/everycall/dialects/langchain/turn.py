@@ -1,9 +1,11 @@
 """LangChain messages: one turn.
 
 Calls are the entries of `tool_calls` and then those of `invalid_tool_calls`: integrations send both back to the model,
-so both need an answer (research: protocols, 11). An `AIMessage` is answered by `ToolMessage`s, a dict by dicts.
+so both need an answer (research: protocols, 11). An `AIMessage` is answered by `ToolMessage`s, a dict by dicts, and the
+stored form `{"type": "ai", "data": {...}}` by stored forms, so that a list of one kind stays one.
 """
 
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,21 +16,24 @@ from everycall.core.content import Content, File, Image
 from everycall.core.errors import MessageError
 from everycall.core.ids import ANY_ID, IdRule
 from everycall.core.outcomes import ToolResult
-from everycall.dialects.detection import recognise, require_readable
+from everycall.dialects.detection import is_stored, recognise, require_readable
 from everycall.dialects.finish import is_cut_off
 from everycall.dialects.media import NO_OUTPUT, as_blocks, encoded, or_no_output
 from everycall.dialects.naming import chat_definitions
 from everycall.dialects.reading import (
     STAND_IN,
     changed,
+    has,
     has_fields,
     is_list,
     kind_of,
     read,
     read_call,
+    read_list,
     unreadable_call,
     word,
 )
+from everycall.dialects.refusals import CHUNK
 from everycall.ports import Rendered
 
 INVALID = "invalid"
@@ -54,10 +59,13 @@ class LangChain:
     def parse(self, message: object, *, finish_reason: str | None = None) -> ParsedMessage:
         """See `everycall.ports.Dialect.parse`."""
         require_readable(message, self.name)
-        metadata = read(message, "response_metadata")
+        inner = proper(message)
+        metadata = read(inner, "response_metadata")
         words = [word(read(metadata, key)) for key in FINISH_KEYS]
         finish = finish_reason or next((one for one in words if one), None)
-        entries = [(key, entry) for key in CALL_LISTS for entry in _entries(message, key)]
+        if finish is None and _is_in_the_middle(inner):
+            raise MessageError(f"{CHUNK[:-1]}, the empty last one too.")
+        entries = [(key, entry) for key in CALL_LISTS for entry in _entries(inner, key)]
         calls = [_read_entry(position, key, entry) for position, (key, entry) in enumerate(entries)]
         return ParsedMessage(source=message, calls=tuple(calls), finish=finish, cut_off=is_cut_off(self.name, finish))
 
@@ -72,12 +80,48 @@ class LangChain:
             messages.append(_tool_message(parsed.source, fields))
             if swapped:
                 replaced.append(call.position)
-        sent_back = _assistant_message(parsed)
+        inner = proper(parsed.source)
+        sent_back = _assistant_message(inner, parsed.calls)
+        sent_back = parsed.source if sent_back is inner else _put_back(sent_back, parsed.source)
         return Rendered(assistant_message=sent_back, messages=messages, replaced=tuple(replaced))
 
     def definitions(self, tools: Sequence[ToolDefinition]) -> list[dict[str, object]]:
         """Return what `bind_tools` takes. Which names will do is up to the provider behind it."""
         return chat_definitions(tools)
+
+
+def proper(message: Any) -> Any:
+    """Return the message itself, out of its stored form."""
+    return message["data"] if is_stored(message) else message
+
+
+def as_stored(message: Any) -> Any:
+    """Return a dict in the stored form; anything else, or what is in that form already, as it is."""
+    if is_stored(message) or not isinstance(message, Mapping):
+        return message
+    return {"type": message.get("type") or message.get("role"), "data": dict(message)}
+
+
+def _put_back(message: Any, source: Any) -> Any:
+    return {**source, "data": message} if is_stored(source) else message
+
+
+def _is_in_the_middle(message: object) -> bool:
+    """Return whether *message*, which no reason ends, is a piece of a stream with arguments that are not whole yet.
+
+    The sum of all chunks is "last". What LangChain's callbacks hand out is the sum without that empty last chunk
+    (langchain-core 1.7), and older versions have no such field: so the arguments decide.
+    """
+    if not has(message, "chunk_position") or read(message, "chunk_position") == "last":
+        return False
+    return not all(_is_object(read(chunk, "args")) for chunk in read_list(message, "tool_call_chunks"))
+
+
+def _is_object(text: object) -> bool:
+    try:
+        return isinstance(text, str) and isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _entries(message: object, key: str) -> list[Any]:
@@ -98,20 +142,19 @@ def _read_entry(position: int, key: str, entry: Any) -> ToolCall:
     )
 
 
-def _assistant_message(parsed: ParsedMessage) -> Any:
+def _assistant_message(message: Any, every_call: Sequence[ToolCall]) -> Any:
     """Return the message with the calls' ids wherever it repeats them; the same object if nothing must change."""
-    if all(call.call_id == call.sent_id and call.defect is None for call in parsed.calls):
-        return parsed.source
-    message = parsed.source
+    if all(call.call_id == call.sent_id and call.defect is None for call in every_call):
+        return message
     first = 0
     for key in CALL_LISTS:
         entries = _entries(message, key)
-        calls = parsed.calls[first : first + len(entries)]
+        calls = every_call[first : first + len(entries)]
         first += len(entries)
         if entries:
             sent_back = [_send_back(entry, call) for entry, call in zip(entries, calls, strict=True)]
             message = changed(message, key, sent_back)
-    return _with_copies_renamed(message, [call for call in parsed.calls if call.kind != INVALID])
+    return _with_copies_renamed(message, [call for call in every_call if call.kind != INVALID])
 
 
 def _send_back(entry: Any, call: ToolCall) -> dict[str, Any]:
@@ -177,7 +220,8 @@ def _tool_message(source: object, fields: dict[str, Any]) -> object:
     messages = sys.modules.get("langchain_core.messages")
     if messages is not None and isinstance(source, messages.BaseMessage):
         return messages.ToolMessage(**fields)
-    return {"type" if read(source, "type") is not None else "role": "tool", **fields}
+    answer = {"type" if read(proper(source), "type") is not None else "role": "tool", **fields}
+    return {"type": "tool", "data": {**answer, "type": "tool"}} if is_stored(source) else answer
 
 
 DIALECT = LangChain()
