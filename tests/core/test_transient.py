@@ -7,6 +7,7 @@ import io
 import math
 import socket
 import ssl
+import time
 import urllib.error
 import warnings
 from email.message import Message
@@ -338,6 +339,20 @@ def test_carriers_of_groups_of_carriers_are_read_one_level_deep():
     for depth in range(100):
         error = urllib.error.URLError(ExceptionGroup("g", [error, error]))
         assert is_transient(error) is (depth == 0)  # in no time, where each level would double the work
+
+
+def carriers(count, each):
+    return ExceptionGroup("g", [urllib.error.URLError(ExceptionGroup("h", [TimeoutError()] * each))] * count)
+
+
+def test_what_many_carriers_hold_is_bounded_together():
+    assert is_transient(carriers(MAX_LEAVES // 10, 10))
+    assert is_transient(carriers(MAX_LEAVES - 1, 1))
+    assert not is_transient(carriers(MAX_LEAVES // 10 + 1, 10))
+    error = carriers(960, 960)
+    began = time.process_time()
+    assert not is_transient(error)
+    assert time.process_time() - began < 0.3  # it takes a hundredth of a second
 
 
 class CustomError(Exception):

@@ -7,8 +7,8 @@ import pytest
 from everycall import check, repair, rewrite_ids
 from everycall.core.calls import ToolCall
 from everycall.core.errors import EverycallError
-from everycall.dialects.chat import without_empty_keys
 from everycall.core.ids import ANY_ID, assign_ids
+from everycall.dialects.chat import without_empty_keys
 from everycall.registry.arguments import ArgumentsRefused, read_arguments
 from everycall.turn.encode import CannotEncode, encode_value
 from tests.fuzz import targets

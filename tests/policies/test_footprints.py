@@ -1,5 +1,7 @@
 """What a call touches: keys, templates, conflicts, and the options that say so."""
 
+import json
+import tracemalloc
 import uuid
 from datetime import date
 from enum import Enum
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from everycall import ToolRegistry, UsageError
-from everycall.core.footprint import MAX_KEY, MAX_KEYS, Footprint, conflict, covers, key_of, keys_of
+from everycall.core.footprint import MAX_KEY, MAX_KEYS, MAX_SEGMENTS, Footprint, conflict, covers, key_of, keys_of
 
 
 @pytest.mark.parametrize(
@@ -36,6 +38,18 @@ def test_a_key_that_is_too_long_covers_what_begins_like_it():
     long = "file:dir/" + "a" * MAX_KEY
     assert key_of(long) == ("file", "dir")
     assert covers(key_of("file:" + "a" * MAX_KEY), key_of("file:anything"))
+
+
+def test_a_key_that_is_too_deep_covers_all_below_its_first_segments():
+    first = [str(n) for n in range(MAX_SEGMENTS)]
+    deep = key_of("file:" + "/".join([*first, "deeper", "x"]))
+    assert deep == ("file", *first) == key_of("file:" + "/".join(first))
+    assert conflict(Footprint(writes=(deep,)), Footprint(reads=(key_of("file:" + "/".join([*first, "other"])),)))
+
+
+def test_a_deep_key_is_cut_only_after_it_has_led_back():
+    assert key_of("file:" + "a/" * 100 + "../" * 99 + "b") == ("file", "a", "b")
+    assert key_of("file:" + "a/" * 100 + "../" * 101 + "b") == ("file",)
 
 
 def test_too_many_keys_cover_everything():
@@ -143,6 +157,29 @@ def test_a_key_whose_scheme_is_not_known_cannot_be_computed():
 def test_a_list_of_a_thousand_and_one_elements_covers_the_scheme():
     arguments = '{"paths": [' + ",".join(f'"{n}"' for n in range(MAX_KEYS + 1)) + "]}"
     assert footprint_of("reads", "file:{paths}")(arguments).reads == (("file",),)
+
+
+@pytest.mark.parametrize("size", [10, MAX_KEY - 8, MAX_KEY - 7, MAX_KEY - 6, MAX_KEY - 5, MAX_KEY, 10_000])
+@pytest.mark.parametrize("start", ["", "a/", "a/b/"])
+def test_a_filled_template_that_is_cut_gives_the_key_of_the_whole_text(start, size):
+    folder = start + "x" * size
+    arguments = json.dumps({"path": folder, "paths": ["b", "c" * MAX_KEY]})
+    expected = keys_of([f"file:{folder}/b/end", f"file:{folder}/{'c' * MAX_KEY}/end"])
+    assert footprint_of("writes", "file:{path}/{paths}/end")(arguments).writes == expected
+
+
+def test_a_thousand_names_behind_a_huge_folder_take_little_memory():
+    arguments = json.dumps({"path": "x" * 1_000_000, "paths": [str(n) for n in range(MAX_KEYS)]})
+    tools = ToolRegistry()
+    tool = tools.add(lambda path, paths: None, name="edit", writes="file:{path}/{paths}")
+    read = json.loads(arguments)
+    tracemalloc.start()
+    try:
+        assert tool.touches.footprint(read).writes == (("file",),)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 5 * MAX_KEYS * MAX_KEY  # where the whole texts would be a thousand megabytes
 
 
 def test_a_function_gets_the_arguments_with_their_defaults_and_may_return_several_keys():

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from everycall.core.footprint import Footprint, conflict, keys_of
+from everycall import ToolRegistry, open_turn
+from everycall.core.footprint import MAX_SEGMENTS, Footprint, conflict, keys_of
 from everycall.turn.schedule import Node, Order, schedule
+from tests.growth import assert_grows_within
 
 KEYS = ["f:", "f:a", "f:a/b", "f:a/b/c", "f:b", "g:x", "g:x/y"]
 some_keys = st.lists(st.sampled_from(KEYS), max_size=2).map(keys_of)
@@ -142,3 +144,38 @@ def test_ten_thousand_calls_are_scheduled_in_a_moment():
     began = time.process_time()
     schedule(footprints)
     assert time.process_time() - began < 3
+
+
+def test_deep_keys_cost_no_more_than_their_first_segments():
+    began = time.process_time()
+    footprints = {at: Footprint(writes=keys_of([f"f:{at}/" + "a/" * 2000])) for at in range(256)}
+    made = schedule(footprints)
+    assert time.process_time() - began < 1.5  # it takes a tenth of a second; all their segments took eight
+    branches, count = [made.order._root], 0
+    while branches:
+        count += 1
+        branches.extend(branches.pop().below.values())
+    assert count <= 256 * MAX_SEGMENTS + 2
+
+
+def turn_of_readers_and_writers(count):
+    tools = ToolRegistry()
+    tools.add(lambda path: None, name="read", reads="file:{path}")
+    tools.add(lambda path: None, name="write", writes="file:{path}")
+    asked = [("read", "d")] * (count // 2) + [("write", f"d/{at}") for at in range(count // 2)]
+    calls = [
+        {"id": f"c{at}", "type": "function", "function": {"name": name, "arguments": f'{{"path": "{path}"}}'}}
+        for at, (name, path) in enumerate(asked)
+    ]
+    return open_turn({"role": "assistant", "content": None, "tool_calls": calls}, tools)
+
+
+def test_calls_that_wait_for_the_same_crowd_share_its_ids():
+    seen = turn_of_readers_and_writers(100).schedule
+    readers = tuple(f"c{at}" for at in range(50))
+    assert [one.waits_for for one in seen] == [()] * 50 + [readers] * 50
+    assert len({id(one.waits_for) for one in seen[50:]}) == 1
+
+
+def test_the_schedule_of_a_turn_is_shown_in_time_linear_in_its_calls():
+    assert_grows_within(9, lambda turn: turn.schedule, *map(turn_of_readers_and_writers, (1000, 4000)))

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import time
 import tracemalloc
 
 import pytest
@@ -175,3 +176,46 @@ def test_looking_for_plain_values_in_vain_is_bounded(monkeypatch):
     encode_value(value, LIMIT)
     assert len([levels for levels in looked if levels > 1]) <= walk._MAX_FAILURES + 1
     assert len(looked) > walk._MAX_FAILURES + 1
+
+
+def nested(value, levels):
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def seconds_of(value):
+    """Return the time of the processor that it takes to write *value*, or to refuse it."""
+    began = time.process_time()
+    try:
+        encode_value(value, LIMIT)
+    except CannotEncode:
+        pass
+    return time.process_time() - began
+
+
+@pytest.mark.parametrize("around", [["\n" * (12 << 20)], ["\n" * (6 << 20), "\ud800"]], ids=["too-long", "surrogate"])
+def test_a_huge_text_within_many_lists_is_not_written_again_for_each(around):
+    assert seconds_of(nested(around, 61)) < 0.6  # once takes a tenth of that
+
+
+def test_what_is_tried_in_vain_is_given_back_by_success():
+    from everycall.turn.walk import Walk
+
+    walk = Walk(LIMIT)
+    walk.text_of([[dt.date(2026, 1, 2)]] * 20 + [{"text": "x" * 100}] * 5120)
+    assert walk._nodes < 600  # the neighbours of the dates are written one by one, all others in runs
+
+
+def test_large_numbers_are_written_out_up_to_a_budget():
+    number = (1 << 65_000) - 1
+    written = json.loads(encode_value([number] * 800, HARD_CAP).content)
+    assert written[:16] == [written[0]] * 16
+    assert len(written[0]) == 19_567
+    assert written[16:] == ["<int of about 19567 digits>"] * 784
+    assert seconds_of([number] * 800) < 0.6
+
+
+def test_numbers_that_are_not_written_out_take_nothing_from_those_that_are():
+    written = json.loads(encode_value([1 << 1_000_000] * 100 + [10**5000] * 100, HARD_CAP).content)
+    assert written[100:] == [f"1{'0' * 5000}"] * 100

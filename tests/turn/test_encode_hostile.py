@@ -4,6 +4,7 @@ import collections
 import dataclasses
 import enum
 import gc
+import json
 import weakref
 
 import pydantic
@@ -215,6 +216,23 @@ def test_keys_are_not_hashed_again():
 
     assert encode_value({Once(): 1}, ROOM).content == '{"once":1}'
     assert Once.hashed == 1
+
+
+@pytest.mark.parametrize("length", [0, 1, 60, 200])
+def test_of_a_key_no_more_is_read_than_its_name_shows(length):
+    class Counted:
+        read = 0
+
+        def __str__(self):
+            Counted.read += 1
+            return "x" * length
+
+    key = ((((Counted(),) * 16,) * 16,) * 16,)[0]
+    name = "((" + "(" + ", ".join(["x" * length] * 16) + "), "
+    (found,) = json.loads(encode_value({key: 1}, ROOM).content)
+    assert found.startswith(name[:200])
+    assert len(found) <= 200
+    assert Counted.read <= 4096 // 16
 
 
 @pytest.mark.parametrize("items", [[1], [(1, 2, 3)], 5, [iter([])]])

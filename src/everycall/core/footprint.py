@@ -3,8 +3,8 @@
 1. A key is a path: `file:a` covers `file:a/b`. It is read as a scheme (before the first colon) and segments (between
    slashes); empty segments and `.` mean nothing, `..` takes one back, so `file:a/../b` and `file:b` are one key.
 2. Two calls conflict when one writes what the other reads or writes, or when one of them is exclusive.
-3. What cannot be known is taken for more, never for less: too many keys, or a key too long, cover everything they
-   might. A needless wait costs time; a missed conflict costs data.
+3. What cannot be known is taken for more, never for less: too many keys, or a key too long or too deep, cover
+   everything they might. A needless wait costs time; a missed conflict costs data.
 """
 
 from collections.abc import Iterable
@@ -17,6 +17,8 @@ MAX_KEYS = 1000
 """Keys of one call, above which it counts as touching everything."""
 MAX_KEY = 4096
 """Characters of one key that are read; a longer one covers all that begins like it."""
+MAX_SEGMENTS = 32
+"""Segments of one key; a deeper one covers all below its first ones. An order pays for each segment, also in memory."""
 
 
 class Footprint(NamedTuple):
@@ -39,6 +41,7 @@ def key_of(text: str) -> Key:
     """Return *text* as a key.
 
     `..` that leads out of the scheme (`file:../x`) gives the key of the whole scheme: where it leads is not known here.
+    Of more than `MAX_SEGMENTS` segments the first are kept, once every `..` has taken its one back.
 
     Example:
         >>> key_of("file:/srv/./notes/../a.txt")
@@ -59,7 +62,7 @@ def key_of(text: str) -> Key:
             segments.pop()
         elif segment not in ("", "."):
             segments.append(segment)
-    return (scheme, *segments)
+    return (scheme, *segments[:MAX_SEGMENTS])
 
 
 def keys_of(texts: Iterable[str]) -> tuple[Key, ...]:

@@ -19,7 +19,7 @@ from itertools import islice
 from typing import Any
 
 from everycall.core.errors import ToolError, TransientToolError
-from everycall.core.failures import leaves_of, names_of
+from everycall.core.failures import MAX_LEAVES, leaves_of, names_of
 
 TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
 """HTTP statuses that may pass (design, section 5; RFC 9110, 8470, 6585); 529 is Anthropic's "overloaded"."""
@@ -153,7 +153,8 @@ def is_transient(error: BaseException, extra: tuple[type[Exception], ...] = ()) 
     try:
         named = issubclass(type(error), extra)
         leaves, complete = leaves_of(error)
-        return complete and all(_may_pass(leaf, extra, named=named) for leaf in leaves)
+        carried = _Carried()
+        return complete and all(_may_pass(leaf, extra, carried, named=named) for leaf in leaves)
     except BaseException:  # noqa: BLE001 -- foreign code; what cannot be read is unknown, and what is unknown is permanent
         return False
 
@@ -177,7 +178,27 @@ def retry_after(error: BaseException, *, now: float | None = None) -> float | No
     return max((wait for wait in waits if wait is not None), default=None)
 
 
-def _may_pass(error: BaseException, extra: tuple[type[Exception], ...], *, named: bool, carried: bool = False) -> bool:
+class _Carried:
+    """What the carriers in one question hold: no more than `MAX_LEAVES` together, for each may carry a whole group."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self) -> None:
+        self._left = MAX_LEAVES
+
+    def leaves_of(self, error: BaseException | None) -> tuple[list[BaseException], bool]:
+        """Return the leaves that a carrier holds, and whether these are all; none if it holds nothing."""
+        if error is None:
+            return [], False
+        leaves, complete = leaves_of(error)
+        self._left -= len(leaves)
+        return leaves, complete and self._left >= 0
+
+
+def _may_pass(
+    error: BaseException, extra: tuple[type[Exception], ...], carried: _Carried | None, *, named: bool
+) -> bool:
+    """Return whether *error*, a leaf, may pass. *carried* is None for what was carried itself."""
     kind = type(error)
     if not issubclass(kind, Exception):
         return False
@@ -185,11 +206,11 @@ def _may_pass(error: BaseException, extra: tuple[type[Exception], ...], *, named
         return issubclass(kind, TransientToolError)
     if named or issubclass(kind, extra):
         return True
-    inner = error if carried else _unwrapped(error)
-    if inner is not error:
-        # What is carried is not unwrapped again: carriers of groups of carriers would double the work at each level.
-        leaves, complete = leaves_of(inner) if inner is not None else ([], False)
-        return complete and all(_may_pass(leaf, extra, named=False, carried=True) for leaf in leaves)
+    # What is carried is not unwrapped again: carriers of groups of carriers would double the work at each level.
+    inner = error if carried is None else _unwrapped(error)
+    if carried is not None and inner is not error:
+        leaves, complete = carried.leaves_of(inner)
+        return complete and all(_may_pass(leaf, extra, None, named=False) for leaf in leaves)
     if _is_vetoed(error):
         return False
     names = tuple(names_of(error))

@@ -18,12 +18,13 @@ from typing import Any
 from uuid import UUID
 
 from everycall.core.errors import UsageError
-from everycall.core.footprint import MAX_KEYS, Footprint, keys_of
+from everycall.core.footprint import MAX_KEY, MAX_KEYS, Footprint, keys_of
 from everycall.registry.signature import Shape
 
 Touch = str | Callable[[Mapping[str, Any]], Any]
 """A template over the arguments (`"file:{path}"`), or a function of them that returns one key or several."""
 
+_READ = MAX_KEY + 1  # characters of a text that say all there is to know of its key: what it begins with, and its cut
 _SCALARS = (bool, int, float, str, Enum, PurePath, UUID, date, time, Decimal)
 
 SCOPES = ("turn", "runtime")
@@ -182,16 +183,19 @@ def _keys(touch: Touch, arguments: Mapping[str, Any]) -> list[str]:
 
 
 def _filled(template: str, arguments: Mapping[str, Any]) -> list[str]:
-    """Return *template* with the arguments put in: one text for each combination of list elements."""
+    """Return *template* with the arguments put in: one text for each combination of list elements.
+
+    Each is cut to what is read of a key, and at every step: a thousand names may stand behind one huge folder.
+    """
     texts = [""]
     for literal, name, _, _ in string.Formatter().parse(template):
-        texts = [text + literal for text in texts]
+        texts = [(text + literal)[:_READ] for text in texts]
         if name is None:
             continue
         values = _values(arguments.get(name))
         if values is None or len(texts) * len(values) > MAX_KEYS:
             return [_whole(text) for text in texts]
-        texts = [text + value for text in texts for value in values]
+        texts = [(text + value)[:_READ] for text in texts for value in values]
     return texts
 
 
@@ -209,7 +213,7 @@ def _text(value: object) -> str:
         value = value.value
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # 1 and 1.0 are one number, in JSON and here
-    return str(value)
+    return str(value)[:_READ]
 
 
 def _whole(text: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from everycall.turn.plan import Echo, Plan, Planned, Rejected
-from everycall.turn.schedule import Schedule, ScheduledCall, schedule
+from everycall.turn.schedule import Node, Schedule, ScheduledCall, schedule
 
 
 def is_plain(plans: Sequence[Plan]) -> bool:
@@ -39,16 +39,39 @@ def scheduled_calls(plans: Sequence[Plan], arranged: Schedule | None) -> tuple[S
         arranged: its schedule; None if none waits for any.
     """
     nodes = arranged.nodes if arranged is not None else {}
+    ids = _Ids(plans)
     return tuple(
         ScheduledCall(
             one.call.call_id,
             one.call.name,
-            tuple([plans[at].call.call_id for at in sorted(nodes[one.call.position].calls_before())] if nodes else ()),
+            ids.before(nodes[one.call.position]) if nodes else (),
             one.policies.footprint if one.policies is not None else None,
         )
         for one in plans
         if type(one) is Planned
     )
+
+
+class _Ids:
+    """Gives the ids of the calls before a call; one tuple to all that wait for the same crowd, which may be many each.
+
+    Args:
+        plans: of the turn, by position.
+    """
+
+    __slots__ = ("_known", "_plans")
+
+    def __init__(self, plans: Sequence[Plan]) -> None:
+        self._plans = plans
+        self._known: dict[tuple[Node, ...], tuple[str, ...]] = {}
+
+    def before(self, node: Node) -> tuple[str, ...]:
+        predecessors = node.predecessors()
+        known = self._known.get(predecessors)
+        if known is None:
+            known = tuple([self._plans[at].call.call_id for at in sorted(node.calls_before())])
+            self._known[predecessors] = known
+        return known
 
 
 def echoes_of(plans: Sequence[Plan]) -> dict[int, list[int]]:

@@ -19,6 +19,7 @@ _CONSTANTS: dict[Any, str] = {None: "null", True: "true", False: "false"}
 _BRACKETS: dict[type, tuple[str, str]] = {tuple: ("(", ")"), frozenset: ("{", "}")}
 _MAX_BITS = 512
 _MAX_MEMBERS = 16
+_ENOUGH = 2 * MAX_NAME + 2  # characters from which a name is sure to be cut: two surrogates may become one character
 _MAX_DEPTH = 3
 
 
@@ -79,8 +80,7 @@ def text_of(key: Any, depth: int = 0) -> str:
     if key is None or kind is bool:
         return _CONSTANTS[key]
     if kind in _BRACKETS and depth < _MAX_DEPTH:
-        opening, closing = _BRACKETS[kind]
-        return f"{opening}{', '.join([text_of(member, depth + 1) for member in islice(key, _MAX_MEMBERS)])}{closing}"
+        return _bracketed(key, depth, *_BRACKETS[kind])
     if kind is bytes:
         return repr(key[:MAX_NAME])
     if kind is float and not math.isfinite(key):
@@ -89,6 +89,18 @@ def text_of(key: Any, depth: int = 0) -> str:
         return _foreign_text(key, kind, depth)
     except BaseException:  # noqa: BLE001 -- foreign code: the value is worth more than the name of its key
         return f"<{type_name(key)}>"
+
+
+def _bracketed(key: Any, depth: int, opening: str, closing: str) -> str:
+    """Return the texts of the members, no more of them than a name needs: they may hold as many others each."""
+    texts: list[str] = []
+    length = 0
+    for member in islice(key, _MAX_MEMBERS):
+        texts.append(text_of(member, depth + 1))
+        length += len(texts[-1]) + 2
+        if length > _ENOUGH:
+            break
+    return f"{opening}{', '.join(texts)}{closing}"
 
 
 def _foreign_text(key: Any, kind: type, depth: int) -> str:

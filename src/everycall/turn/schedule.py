@@ -92,6 +92,10 @@ class Node:
                 elif follower.freed is not None:
                     follower.freed(follower.subject)
 
+    def predecessors(self) -> tuple["Node", ...]:
+        """Return what this one waits for, or waited for: calls, and crowds, which many others may wait for too."""
+        return tuple(self._predecessors)
+
     def calls_before(self) -> Iterator[Any]:
         """Yield the subjects of the calls that this one waits for, or waited for: each once, crowds resolved."""
         pending = self._predecessors[::-1]

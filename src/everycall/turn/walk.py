@@ -33,10 +33,13 @@ TOO_DEEP = f'values deeper than {MAX_DEPTH} levels became "<too deep>"'
 KEYS = "keys that are no text, or equal as text, were renamed"
 
 _MAX_DECIMAL_BITS = 1 << 16  # the conversion is quadratic: 65,536 bits are 20,000 digits and some milliseconds
+_MAX_DECIMAL_WORK = 16 * _MAX_DECIMAL_BITS**2  # of all of them together: a tenth of a second
 _MAX_TURNS = 8
 _RUN = 256
 _RUN_NODES = 4096
 _MAX_FAILURES = 1000
+_LEAST_TRIED = 16 << 10
+_MOST_TRIED = 1 << 20
 
 
 class Walk:
@@ -54,6 +57,8 @@ class Walk:
         self._open: set[int] = set()
         self._converters: dict[type, Convert] = {}
         self._failures = 0
+        self._tried = _MOST_TRIED
+        self._decimal_work = 0
 
     @property
     def is_cut(self) -> bool:
@@ -157,13 +162,17 @@ class Walk:
         """Return a run as text without its brackets, None if it is not plain.
 
         This is what makes rows and tables cheap. Looking in vain is bounded: after some failures only values that hold
-        no others are tried.
+        no others are tried; and each failure halves the characters that are tried next, which success alone gives back
+        (one huge text within many lists would otherwise be written in vain for each of them).
         """
         levels = MAX_DEPTH - depth + 1 if self._failures < _MAX_FAILURES else 1
-        data = simple_json(run, levels=levels, nodes=_RUN_NODES, room=self._sink.room + 2)
+        room = min(self._sink.room + 2, self._tried)
+        data = simple_json(run, levels=levels, nodes=_RUN_NODES, room=room)
         if data is None:
             self._failures += 1
+            self._tried = max(self._tried // 2, _LEAST_TRIED)
             return None
+        self._tried = min(self._tried + len(data), _MOST_TRIED)
         return data[1:-1]
 
     def _instead(self, text: str, note: str) -> None:
@@ -187,10 +196,13 @@ class Walk:
     def _int(self, number: int) -> None:
         if -MAX_INT < number < MAX_INT:
             self._sink.add(b"%d" % number)
-        elif number.bit_length() <= _MAX_DECIMAL_BITS:
+            return
+        bits = number.bit_length()
+        if bits <= _MAX_DECIMAL_BITS and self._decimal_work + bits**2 <= _MAX_DECIMAL_WORK:
+            self._decimal_work += bits**2
             self._instead(str(Decimal(number)), BIG_INT)  # str(int) has the limit; Decimal is exact and has none
         else:
-            self._instead(f"<int of about {int(number.bit_length() * math.log10(2)) + 1} digits>", BIG_INT)
+            self._instead(f"<int of about {int(bits * math.log10(2)) + 1} digits>", BIG_INT)
 
     def _float(self, number: float) -> None:
         if math.isfinite(number):
