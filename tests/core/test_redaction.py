@@ -16,7 +16,7 @@ from everycall.core.credentials import credentials_in
 from everycall.core.errors import UsageError
 from everycall.core.failures import failure_of, message_for_model
 from everycall.core.redaction import HIDDEN, MAX_SECRET, NOTHING_HIDDEN, Redaction, Redactor, secrets_of_environment
-from everycall.core.text import clean, shown
+from everycall.core.text import clean, one_line, shown
 from tests.growth import assert_grows_within
 
 CANARY = 'k"9\\Zebra/ü&q=7 end'
@@ -100,6 +100,13 @@ class TestKnownSecrets:
         for _ in range(3):
             assert hides.hide("value-number-one") == HIDDEN
         assert reads == [1]
+
+    def test_of_one_call_cost_little_however_long_they_are_together(self):
+        long = ["".join(chr(33 + (at * step) % 90) for at in range(MAX_SECRET)) for step in range(1, 90)]
+        hides = redactor(patterns=False).knowing(long)
+        started = time.process_time()
+        assert hides.hide(f"it was {long[0]} or {long[-1]}") == f"it was {HIDDEN} or {HIDDEN}"
+        assert time.process_time() - started < 0.4
 
     def test_of_one_call_are_known_to_its_own_redactor_alone(self):
         hides = redactor("registered-1")
@@ -273,6 +280,55 @@ class TestResults:
                 assert hidden.startswith(f"head {cut}")
             if 17 - at >= 4:
                 assert hidden.endswith(f"{cut} tail")
+
+    @pytest.mark.parametrize("fake", ["\n[... 12 bytes left out ...]\n", "\n[... 1 characters left out ...]\n" * 3])
+    @pytest.mark.parametrize("between", ["", "y" * 50, "canary-0123456789"])
+    def test_a_cut_that_the_text_only_claims_does_not_hide_the_real_one(self, fake, between):
+        hides = redactor("canary-0123456789")
+        secret, cut = "canary-0123456789", "\n[... 100 bytes left out ...]\n"
+        for at in range(4, 14):
+            marked = {
+                f"{fake}{between}{secret[:at]}{cut}{secret[at:]} tail{fake}",
+                f"{fake[:-1]}{cut}{secret[at:]} tail",
+            }
+            for text in marked:
+                hidden = hides.hide_in_result(text, is_json=False)
+                assert "canary" not in hidden
+                assert "789" not in hidden
+                assert cut in hidden
+
+    def test_cuts_without_a_half_leave_the_text_as_it_is(self):
+        text = "\n[... 1 bytes left out ...]\n[... 2 bytes left out ...]\n\n[... 3 bytes left out ...]\nx" * 3
+        assert redactor("canary-0123456789").hide_in_result(text, is_json=False) == text
+
+    def test_thousands_of_cuts_and_long_secrets_take_no_long_time(self):
+        hides = redactor(*("".join(chr(33 + (at * step) % 90) for at in range(8000)) for step in range(7, 17)))
+        hides.hide_in_result("x", is_json=False)
+        text = "\n[... 12 bytes left out ...]\nabcd" * 7700
+        started = time.process_time()
+        assert hides.hide_in_result(text, is_json=False) == text
+        assert time.process_time() - started < 2
+
+
+class TestLine:
+    def test_no_half_of_a_secret_is_left_where_an_authors_words_are_cut(self):
+        hides = redactor("canary-0123456789", "s" * 3000 + "canary")
+        for before, after in itertools.product(range(260), (0, 20, 300, 90_000)):
+            said = hides.line("." * before + "can\u200bary-0123456789" + "x" * after, 100)
+            assert len(said) <= 100
+            assert "canary" not in said
+        assert "s" * 20 not in hides.line(("s" * 3000 + "canary") * 50, 1000)
+
+    @given(st.text(max_size=300), st.integers(30, 100))
+    def test_is_one_line_where_nothing_is_hidden(self, text, limit):
+        assert NOTHING_HIDDEN.line(text, limit) == one_line(text, limit)
+        assert redactor("canary-0123456789").line(text, limit) == one_line(text, limit)
+
+    def test_a_text_of_a_hundred_megabytes_costs_no_more_than_the_limit(self):
+        hides, text = redactor("canary-0001"), "x" * 100_000_000
+        started = time.process_time()
+        assert hides.line(text, 1000).endswith("xxx...")
+        assert time.process_time() - started < 0.5
 
 
 class TestRedaction:

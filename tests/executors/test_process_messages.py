@@ -11,6 +11,7 @@ from everycall.core.errors import UsageError
 from everycall.executors.process.channel import MAX_FRAME, BrokenFrameError, Frames, packed, read_frame
 from everycall.executors.process.errand import Errand
 from everycall.executors.process.verdict import verdict_of
+from everycall.executors.process.worker import _Talk
 from everycall.ports import Raised, Request, Returned
 
 JSON = st.recursive(
@@ -59,6 +60,51 @@ def test_the_largest_frame_is_taken():
 def test_what_is_no_message_is_refused(data):
     with pytest.raises(BrokenFrameError, match="no message"):
         read_frame(data)
+
+
+@pytest.mark.parametrize("data", [
+    b'{"json": [' + b"[]," * 600_000 + b"1]}",
+    b'{"json": [' + b"1," * 9_100_000 + b"1]}",
+    b'{"json": [' + b'"a",' * 9_100_000 + b"1]}",
+    b'{"json": "\\\\", "x": [' + b"{}," * 600_000 + b"1]}",
+], ids=["lists", "numbers", "texts", "after an escape"])  # fmt: skip
+def test_a_frame_of_too_many_values_is_refused_before_it_is_read(data, monkeypatch):
+    monkeypatch.setattr(json, "loads", lambda *_, **__: pytest.fail("it was read"))
+    with pytest.raises(BrokenFrameError, match="too many values"):
+        read_frame(data)
+
+
+def test_as_many_values_as_a_result_may_have_are_read():
+    frame = b'{"json": [' + b"0," * 8_000_000 + b"0]}"
+    assert len(read_frame(frame)["json"]) == 8_000_001
+
+
+def test_a_frame_in_another_encoding_whose_marks_count_as_text_is_refused():
+    text = '{"x": "\u2205", "json": [' + "[]," * 600_000 + "1]}"
+    with pytest.raises(BrokenFrameError):
+        read_frame(text.encode("utf-16-le"))
+
+
+@pytest.mark.parametrize("text", ["[{,}]" * 2_000_000, '\\"[,' * 600_000 + "\\"], ids=["marks", "quotes"])
+def test_the_marks_within_a_text_are_no_values(text):
+    assert read_frame(packed({"text": text, "json": [1, {"a": "b"}]})[4:]) == {"text": text, "json": [1, {"a": "b"}]}
+
+
+@pytest.mark.parametrize("message", [{}, {"call": 99, "started": True}, {"call": 1, "started": True},
+                                     {"call": 99, "text": "x" * 9_000_000}], ids=lambda one: str(one)[:30])  # fmt: skip
+def test_frames_about_another_call_are_not_read_for_ever(message):
+    talk = _Talk(1, None)
+    frame = packed(message)[4:]
+    for _ in range(3):
+        assert talk._read(frame) is None
+    with pytest.raises(BrokenFrameError, match="another call"):
+        [talk._read(frame) for _ in range(10_000)]
+
+
+def test_words_that_are_not_an_authors_are_cleaned_whatever_the_worker_says():
+    told = {"end": "raise", "type": "T", "message": "m", "traceback": "", "line": "\x9b31mred\u202e\x1b[2J of \x07it"}
+    assert verdict_of({**told, "on_purpose": False}).end.error.message == "red of it"
+    assert verdict_of({**told, "on_purpose": True}).end.error.message == told["line"]
 
 
 NONSENSE = [

@@ -7,6 +7,7 @@ import base64
 import io
 import json
 import logging
+import time
 import urllib.parse
 from typing import Annotated
 
@@ -38,6 +39,12 @@ PATTERNED = "sk-canary0pattern0164000000"
 PASSWORD = "canary-password-55"  # in an address
 CANARIES = (REGISTERED, FROM_ENVIRONMENT, ARGUMENT, PATTERNED, PASSWORD)
 ALL = f"{REGISTERED} {FROM_ENVIRONMENT} {PATTERNED} https://bob:{PASSWORD}@db/ password={PASSWORD}"
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request):
+    """The real clock: on one that leaps, a tool whose thread is slow to start is out of time."""
+    return request.param
 
 
 def forms(canary):
@@ -121,6 +128,10 @@ class BadMapping(dict):
 
 def refuse(value):
     raise ValueError(f"{value!r} is refused, see {ALL}")
+
+
+def terse(value):
+    raise ValueError("no such city")
 
 
 class Account(BaseModel):
@@ -246,6 +257,11 @@ def texts_of(turn):
     yield as_text(as_json["results"])
 
 
+def texts_of_results(turn):
+    for result in turn.results:
+        yield from (result.content, result.error.message, result.error.traceback)
+
+
 @pytest.mark.row("11.1")
 async def test_no_canary_is_in_a_message_a_result_an_event_or_the_log(tools, log):
     seen = []
@@ -366,6 +382,81 @@ async def test_a_secret_in_a_number_or_at_a_cut_of_a_result_is_hidden_and_json_s
         assert "one!" not in result.content
         assert len(result.content.encode()) <= 200
     assert {"registered secrets were hidden"} <= {event.what for event in seen if event.name == "value_coerced"}
+
+
+@pytest.mark.parametrize("executor", ["task", "thread"])
+async def test_no_half_of_one_is_in_progress_that_is_cut(executor):
+    seen = []
+    tools = ToolRegistry(redact=Redaction(secrets=(REGISTERED,)))
+
+    def tells(at: int, ctx: ToolContext) -> str:
+        ctx.report_progress(1, message="." * at + REGISTERED * 9)
+        return "told"
+
+    async def yields(at: int):
+        yield "." * at + REGISTERED * 9
+        yield "told"
+
+    tools.add(tells, executor=executor)
+    tools.add(yields)
+    calls = [call(name, {"at": at}, f"{name}{at}") for name in ("tells", "yields") for at in range(960, 1004)]
+    turn = await run_tool_calls(message(*calls), tools, observers=[seen.append])
+    assert turn.ok
+    told = [event.message for event in seen if event.name == "progress_reported" and event.message != "told"]
+    assert len(told) == len(calls)
+    for text in told:
+        assert "canar" not in text
+        assert len(text) <= 1000
+
+
+async def test_a_secret_argument_of_any_length_is_hidden_and_costs_little():
+    tools = ToolRegistry(redact=Redaction(environment=False))
+
+    @tools.tool
+    async def login(tokens: list[SecretStr]) -> str:
+        raise PermissionError("rejected: " + tokens[-1].get_secret_value() + tokens[0].get_secret_value())
+
+    for tokens in (
+        ["canary-" + "q7" * 35_000],
+        ["canary-" + "q7" * 250_000],
+        ["canary-" + "q7" * 4000 + str(n) for n in range(90)],
+    ):
+        started = time.process_time()
+        turn = await run_tool_calls(message(call("login", {"tokens": tokens})), tools)
+        assert time.process_time() - started < 0.5
+        for text in texts_of_results(turn):
+            assert "canary" not in text
+            assert "q7q7" not in text
+
+
+async def test_a_validator_that_repeats_a_long_value_is_silenced_and_costs_little():
+    tools = ToolRegistry()
+
+    @tools.tool
+    async def city(name: Annotated[str, AfterValidator(refuse)], other: Annotated[str, AfterValidator(terse)]) -> str:
+        return name
+
+    started = time.process_time()
+    arguments = {"name": "\u4e00q7" * 50_000, "other": "z9" * 150_000}
+    turn = await run_tool_calls(message(call("city", arguments)), tools)
+    assert time.process_time() - started < 0.5
+    assert turn.results[0].code == "invalid_arguments"
+    assert "q7" not in turn.results[0].content
+    assert "no such city" in turn.results[0].content
+
+
+async def test_a_generator_may_yield_what_cannot_be_written_as_text():
+    seen = []
+    tools = ToolRegistry()
+
+    @tools.tool
+    async def counts():
+        yield 2**20_000
+        yield 5
+
+    turn = await run_tool_calls(message("counts"), tools, observers=[seen.append])
+    assert turn.results[0].value == 5
+    assert [event.message for event in seen if event.name == "progress_reported"] == [None, "5"]
 
 
 class TestTheCommandLine:

@@ -222,6 +222,13 @@ async def test_garbage_on_the_channel_ends_the_process(data, said):
     assert said in result.content
 
 
+async def test_a_flood_of_frames_about_nothing_ends_the_process():
+    data = (len(b"{}").to_bytes(4, "big") + b"{}") * 6000
+    result = await run_beside_innocents(zoo.writes_to_the_channel, {"data": data.hex()})
+    assert (result.code, result.error.message) == ("crashed", "broken channel")
+    assert "another call" in result.content
+
+
 @pytest.mark.row("4.8")
 async def test_a_frame_that_never_ends_is_bounded_by_the_time_of_the_call():
     result = await run_beside_innocents(zoo.writes_to_the_channel, {"data": "00001000aa"}, timeout=0.7)

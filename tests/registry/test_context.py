@@ -5,6 +5,7 @@ import math
 import pytest
 
 from everycall.core.errors import UsageError
+from everycall.core.redaction import MAX_WORDS
 from everycall.registry import ToolContext
 
 
@@ -50,7 +51,7 @@ def test_time_and_cancellation_are_asked_each_time():
 
 def test_progress_is_reported_as_finite_numbers_and_bounded_text():
     seen = []
-    context = context_of(report=lambda *facts: seen.append(facts))
+    context = ToolContext.for_tests(report=lambda *facts: seen.append(facts))
     context.report_progress(1)
     context.report_progress(2, total=4, message="half\x1b[31m\n" + "x" * 5000)
     assert seen[0] == (1.0, None, None)
@@ -93,3 +94,19 @@ def test_a_context_for_tests_needs_nothing_and_takes_anything():
 def test_a_context_has_no_room_for_other_attributes():
     with pytest.raises(AttributeError):
         ToolContext.for_tests().other = 1
+
+
+def test_a_context_shows_no_control_characters_of_a_model():
+    context = context_of(call_id="\x1b[31mred\n2026 ERROR forged\u202e" + "x" * 500, tool_name="f\x1b]0;t\x07")
+    assert repr(context).startswith("<ToolContext f red\\n2026 ERROR forgedxxx")
+    assert len(repr(context)) < 250
+
+
+@pytest.mark.parametrize(
+    "message", ["\ud83d\ude00" * 50_000, "\ud83d" * 10, "x" * 200_000], ids=["long", "short", "huge"]
+)
+def test_as_much_of_a_message_is_handed_on_as_its_redaction_needs_and_can_be_encoded(message):
+    seen = []
+    context_of(report=lambda *facts: seen.append(facts)).report_progress(1, message=message)
+    assert len(seen[0][2].encode()) < 300_000
+    assert len(seen[0][2]) == min(len(message), MAX_WORDS)

@@ -13,13 +13,14 @@
 import base64
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from urllib.parse import quote, quote_plus
 
 from everycall.core.credentials import Span, credentials_in
 from everycall.core.errors import UsageError
-from everycall.core.text import bounded, clean, shown
+from everycall.core.text import bounded, clean, one_line, shown
 
 HIDDEN = "[redacted]"
 """What stands in the place of a secret."""
@@ -33,10 +34,15 @@ _MIN_FROM_ENVIRONMENT = 8  # shorter values are words such as `true`
 _MIN_BASE64 = 8  # shorter pieces of base64 turn up by chance
 _MIN_LOOKED_BACK = 4096  # characters that a credential may have beyond the end of what is shown
 _MAX_FORMS_LENGTH = 8 * MAX_SECRET
+MAX_WORDS = 8 * MAX_SECRET + 4096
+"""Characters of a text to be shown in one line that are worth handing on: no form of a secret that begins in what is
+shown ends beyond them."""
+MAX_CODED = 8 * MAX_SECRET
+"""Characters of the secrets of one call that are hidden in every form; what is beyond them is hidden as it stands."""
 
 _SECRET_NAME = re.compile(r"(?:.*_)?(?:KEY|TOKEN|SECRET|PASSWORD)", re.IGNORECASE)
 _JSON_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?|-?[0-9][0-9.eE+-]*+', re.DOTALL)
-_CUT = re.compile(r"\n\[\.\.\. [0-9]+ (?:bytes|characters) left out \.\.\.\]\n")
+_CUT = re.compile(r"\n\[\.\.\. [0-9]+ (?:bytes|characters) left out \.\.\.\](?=\n)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -128,20 +134,31 @@ class Redactor:
         hidden = _replaced(window, self._spans(window, self._redaction), end=end)
         return hidden[: max(0, limit - len(marker))] + marker
 
+    def line(self, text: str, limit: int) -> str:
+        """Return an author's own words in one line, without registered secrets: as `core.text.one_line`.
+
+        They are cleaned, then redacted, then cut; what cannot be shown is not looked at, however long the text is.
+        """
+        forms = self._registered_forms()
+        if not forms:
+            return one_line(text, limit)
+        read, beyond = 2 * limit + 64, max(map(len, forms))
+        window = clean(text[: read + beyond])
+        end = len(window) if len(text) <= read + beyond else max(0, min(read, len(window) - beyond))
+        hidden = _replaced(window, _places(window, forms), end=end)
+        return one_line(hidden if len(text) <= read + beyond else f"{hidden}...", limit)
+
     def hide_in_result(self, text: str, *, is_json: bool) -> str:
         """Return the text of a result without registered secrets; JSON stays JSON.
 
-        Where the text was cut, what is left of a secret at the cut is hidden too.
+        Where the text was cut, what is left of a secret at the cut is hidden too. A text may hold what looks like a
+        cut of its own, so it is done at every one.
         """
         forms = self._registered_forms()
         if any(form in text for form in forms):
             text = _JSON_TOKEN.sub(lambda token: self._in_token(token[0]), text) if is_json else text
             text = _replaced(text, _places(text, forms))
-        cut = _CUT.search(text)
-        if cut is None:
-            return text
-        head, tail = text[: cut.start()], text[cut.end() :]
-        return head[: _end_before(head, forms)] + cut[0] + tail[_start_after(tail, forms) :]
+        return _without_halves(text, forms)
 
     def _spans(self, text: str, redaction: Redaction) -> list[Span]:
         spans = _places(text, self._all_forms(redaction))
@@ -161,7 +178,8 @@ class Redactor:
     def _all_forms(self, redaction: Redaction) -> tuple[str, ...]:
         if self._forms is None:
             found = secrets_of_environment(self._environ) if redaction.environment else ()
-            self._forms = tuple(dict.fromkeys((*self._registered_forms(), *forms_of((*found, *self._known)))))
+            own = forms_of(self._known, room=MAX_CODED)
+            self._forms = tuple(dict.fromkeys((*self._registered_forms(), *forms_of(found), *own)))
         return self._forms
 
 
@@ -177,11 +195,22 @@ def secrets_of_environment(environ: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(long[:MAX_SECRETS]))
 
 
-def forms_of(secrets: Iterable[str]) -> tuple[str, ...]:
-    """Return each secret as it may turn up in a text: plain, escaped, URL-encoded, and within base64."""
+def forms_of(secrets: Iterable[str], *, room: int | None = None) -> tuple[str, ...]:
+    """Return each secret as it may turn up in a text: plain, escaped, URL-encoded, and within base64.
+
+    Args:
+        secrets: those shorter than any secret are left out.
+        room: characters; those beyond so many of all secrets are returned plain alone. Some 10 ms for 10,000.
+    """
     forms: dict[str, None] = {}
+    spent = 0
     for secret in secrets:
-        if len(secret) >= MIN_SECRET:
+        spent += len(secret)
+        if len(secret) < MIN_SECRET:
+            continue
+        if room is not None and spent > room:
+            forms.update({secret: None, clean(secret): None})
+        else:
             data = secret.encode("utf-8", "surrogatepass")
             forms.update(dict.fromkeys(_escaped(secret)))
             forms.update(dict.fromkeys(_urls(data)))
@@ -189,9 +218,9 @@ def forms_of(secrets: Iterable[str]) -> tuple[str, ...]:
     return tuple([form for form in forms if MIN_SECRET <= len(form) <= _MAX_FORMS_LENGTH])
 
 
-def without(text: str, forms: Iterable[str], mark: str) -> str:
-    """Return *text* with *mark* in the place of each of *forms*."""
-    return _replaced(text, _places(text, forms), mark=mark)
+def without(text: str, forms: Iterable[str], mark: str, end: int) -> str:
+    """Return *text*, up to *end*, with *mark* in the place of each of *forms*: whole, where one goes on beyond it."""
+    return _replaced(text, _places(text, forms), mark=mark, end=end)
 
 
 def _escaped(secret: str) -> list[str]:
@@ -245,19 +274,62 @@ def _replaced(text: str, spans: list[Span], *, end: int | None = None, mark: str
     return "".join(pieces) + text[at:end]
 
 
-def _end_before(head: str, forms: Iterable[str]) -> int:
-    """Return where *head* must end, so that it does not end with the beginning of a secret."""
-    ends = [len(head) - size for form in forms for size in _sizes(form) if head.endswith(form[:size])]
-    return min(ends, default=len(head))
+def _without_halves(text: str, forms: Sequence[str]) -> str:
+    """Return *text* without what is left of a secret before and after each marker of a cut."""
+    cuts = list(_CUT.finditer(text))
+    if not cuts:
+        return text
+    starts = _by_key((form[:MIN_SECRET], form) for form in forms)
+    ends = _by_key((form[-MIN_SECRET:], form) for form in forms)
+    longest = max(map(len, forms), default=0)
+    pieces: list[str] = []
+    at = 0
+    for cut, following in zip_longest(cuts, cuts[1:]):
+        head_end = _end_before(text, max(at, cut.start() - longest), cut.start(), starts)
+        after = cut.end() + 1  # its line break may be the first one of the next marker too
+        pieces += [text[at:head_end], text[max(at, cut.start()) : after]]
+        stop = len(text) if following is None else following.start()
+        at = _start_after(text, after, min(after + longest, stop), ends)
+    return "".join(pieces) + text[at:]
 
 
-def _start_after(tail: str, forms: Iterable[str]) -> int:
-    """Return where *tail* must start, so that it does not start with the end of a secret."""
-    return max((size for form in forms for size in _sizes(form) if tail.startswith(form[-size:])), default=0)
+def _by_key(keyed: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for key, form in keyed:
+        found.setdefault(key, []).append(form)
+    return found
 
 
-def _sizes(form: str) -> range:
-    return range(MIN_SECRET, len(form))
+def _end_before(text: str, first: int, last: int, forms: Mapping[str, Sequence[str]]) -> int:
+    """Return where text[first:last] must end, so that it does not end with the beginning of a secret.
+
+    Args:
+        text: the text.
+        first: no half of a secret begins before it.
+        last: where the text was cut.
+        forms: of the secrets, by their first characters.
+    """
+    for at in range(first, last - MIN_SECRET + 1):
+        found = forms.get(text[at : at + MIN_SECRET])
+        if found and any(form.startswith(text[at:last]) for form in found):
+            return at
+    return last
+
+
+def _start_after(text: str, first: int, last: int, forms: Mapping[str, Sequence[str]]) -> int:
+    """Return where text[first:last] must start, so that it does not start with the end of a secret.
+
+    Args:
+        text: the text.
+        first: where it goes on after the cut.
+        last: no half of a secret ends after it.
+        forms: of the secrets, by their last characters.
+    """
+    for at in range(last, first + MIN_SECRET - 1, -1):
+        found = forms.get(text[at - MIN_SECRET : at])
+        if found and any(form.endswith(text[first:at]) for form in found):
+            return at
+    return first
 
 
 def _plain(at: int, secret: object) -> str:

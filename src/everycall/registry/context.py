@@ -9,7 +9,8 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Generic
 
 from everycall.core.errors import UsageError
-from everycall.core.text import one_line
+from everycall.core.redaction import MAX_WORDS
+from everycall.core.text import one_line, without_surrogates
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar  # the default lets `ToolContext` stand alone under strict checkers
@@ -24,6 +25,7 @@ else:
 
 MAX_PROGRESS_MESSAGE = 1000
 """Characters of a progress message that are kept."""
+_MAX_SHOWN = 200  # characters of a name or an id, which are a model's words
 
 
 class ToolContext(Generic[Deps]):
@@ -37,7 +39,7 @@ class ToolContext(Generic[Deps]):
         idempotency_key: gives the key of this call; asked at most when it is first read.
         remaining: gives the seconds left, or None.
         cancelled: says whether the attempt was asked to stop.
-        report: receives progress: what is done, the total, a message.
+        report: receives progress: what is done, the total, a message that is not yet redacted, cleaned or short.
 
     Attributes:
         call_id: the id in the exchange.
@@ -105,7 +107,9 @@ class ToolContext(Generic[Deps]):
             idempotency_key=lambda: idempotency_key,
             remaining=lambda: remaining,
             cancelled=lambda: cancelled,
-            report=report,
+            report=lambda done, total, message: report(
+                done, total, None if message is None else one_line(message, MAX_PROGRESS_MESSAGE)
+            ),
         )
 
     @property
@@ -138,11 +142,13 @@ class ToolContext(Generic[Deps]):
         """
         if message is not None and not isinstance(message, str):
             raise UsageError(f"report_progress(message=...) takes text, not {message!r}")
-        cut = None if message is None else one_line(message, MAX_PROGRESS_MESSAGE)
-        self._report(_finite("done", done), None if total is None else _finite("total", total), cut)
+        # Who receives it cuts it to size: no half of a secret may be left.
+        told = None if message is None else _kept(message)
+        self._report(_finite("done", done), None if total is None else _finite("total", total), told)
 
     def __repr__(self) -> str:
-        return f"<ToolContext {self.tool_name} {self.call_id} attempt {self.attempt}>"
+        name, call_id = one_line(str(self.tool_name), _MAX_SHOWN), one_line(str(self.call_id), _MAX_SHOWN)
+        return f"<ToolContext {name} {call_id} attempt {self.attempt}>"
 
 
 async def last_of(
@@ -154,9 +160,28 @@ async def last_of(
     async with aclosing(values):
         async for last in values:
             count += 1
-            told = one_line(str(last), MAX_PROGRESS_MESSAGE) if isinstance(last, str | int | float) else None
-            report(float(count), None, told)
+            report(float(count), None, _words_of(last))
     return last
+
+
+def _words_of(value: object) -> str | None:
+    """Return a value as a message of progress, not yet redacted; None if it has no words."""
+    if not isinstance(value, str | int | float):
+        return None
+    try:
+        return _kept(str(value))
+    except Exception:  # noqa: BLE001 -- an integer of too many digits, or a subclass: no reason for the call to fail
+        return None
+
+
+def _kept(message: str) -> str:
+    """Return as much of *message* as it takes to redact what is shown of it, as UTF-8 can hold it.
+
+    What is cut here keeps its length, so that the cut is seen where it is redacted.
+    """
+    if len(message) <= MAX_WORDS:
+        return without_surrogates(message)
+    return message[:MAX_WORDS].encode("utf-8", "replace").decode()
 
 
 def _finite(name: str, value: float) -> float:

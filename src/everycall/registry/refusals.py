@@ -11,7 +11,7 @@ from typing import Any, get_args
 from pydantic import ValidationError
 from pydantic_core.core_schema import ErrorType
 
-from everycall.core.redaction import MIN_SECRET, forms_of, without
+from everycall.core.redaction import MAX_CODED, MAX_SECRET, MAX_WORDS, MIN_SECRET, forms_of, without
 from everycall.core.text import one_line
 from everycall.registry.arguments import ArgumentsRefused
 
@@ -19,6 +19,7 @@ MAX_NAMED = 5
 """Errors named in one refusal; more are counted."""
 _MAX_LISTED = 1000  # errors above this number are only counted: listing them costs more than the rest of the call
 _MAX_WORDS = 200  # characters of the words about one error
+_MAX_READ = 2 * _MAX_WORDS + 64  # of them that are looked at, as `one_line` does
 _MAX_PLACE = 64  # characters of each part of a place, and parts of one place
 _MAX_PARTS = 16
 _MAX_VALUES = 200  # texts and numbers of one wrong value that are taken out of a validator's words
@@ -63,14 +64,22 @@ def refusal_of(error: ValidationError) -> ArgumentsRefused:
 def _words(one: Any) -> str:
     """Return what is said about *one* error of pydantic's."""
     if one["type"] not in _NOT_FOREIGN:
-        return without(one["msg"], _forms_of_values(one["input"]), "[value]")
+        words = one["msg"]
+        forms = _forms_of_values(one["input"], len(words))
+        return without(words[: _MAX_READ + MAX_WORDS], forms, "[value]", end=_MAX_READ)
     words = _WORDS.get(one["type"], one["msg"])
     return words if isinstance(words, str) else words(one.get("ctx", {}))
 
 
-def _forms_of_values(value: object) -> tuple[str, ...]:
-    """Return each text and number within *value* as a validator's words may repeat it; short ones only in quotes."""
+def _forms_of_values(value: object, longest: int) -> tuple[str, ...]:
+    """Return each text and number within *value* as a validator's words may repeat it; short ones only in quotes.
+
+    Args:
+        value: what was sent.
+        longest: characters of the words: what is longer is not in them.
+    """
     forms: dict[str, None] = {}
+    long: list[str] = []
     pending = [value]
     for _ in range(_MAX_VALUES):
         if not pending:
@@ -82,9 +91,11 @@ def _forms_of_values(value: object) -> tuple[str, ...]:
             pending.extend(one)
         elif isinstance(one, str | int | float) and not isinstance(one, bool):
             said = str(one)
-            short = (repr(said), f'"{said}"') if said else ()
-            forms.update(dict.fromkeys(forms_of([said]) if len(said) >= MIN_SECRET else short))
-    return tuple(forms)
+            if MIN_SECRET <= len(said) <= longest:
+                long.append(said[:MAX_SECRET])  # more than is shown of any words
+            elif 0 < len(said) < MIN_SECRET:
+                forms.update({repr(said): None, f'"{said}"': None})
+    return (*forms, *forms_of(long, room=MAX_CODED))
 
 
 def refusal_at(found: Iterable[tuple[Sequence[object], str]], count: int, *, foreign: bool = False) -> ArgumentsRefused:
@@ -96,7 +107,7 @@ def refusal_at(found: Iterable[tuple[Sequence[object], str]], count: int, *, for
         foreign: words of the tool's author are among them.
     """
     named = [
-        f"{_place(place)}: {one_line(words, _MAX_WORDS)}"
+        f"{place_of(place)}: {one_line(words, _MAX_WORDS)}"
         for (place, words), _ in zip(found, range(MAX_NAMED), strict=False)
     ]
     more = f"; and {count - MAX_NAMED} more" if count > MAX_NAMED else ""
@@ -105,7 +116,7 @@ def refusal_at(found: Iterable[tuple[Sequence[object], str]], count: int, *, for
     )
 
 
-def _place(parts: Sequence[object]) -> str:
+def place_of(parts: Sequence[object]) -> str:
     """Return *parts* as one would write it in code: `filters[0].name`."""
     place = ""
     for part in parts[:_MAX_PARTS]:

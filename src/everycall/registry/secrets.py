@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from everycall.core.redaction import MAX_SECRET, MAX_SECRETS
 from everycall.registry.arguments import MAX_DEPTH
 from everycall.registry.binding import Bound
 
@@ -35,7 +36,7 @@ def secret_names(schema: Mapping[str, object]) -> frozenset[str]:
 
 
 def secrets_of(bound: Bound, names: frozenset[str]) -> tuple[str, ...]:
-    """Return the secrets among arguments.
+    """Return the secrets among arguments: at most `MAX_SECRETS`, each with at most `MAX_SECRET` characters.
 
     Args:
         bound: the arguments of one attempt.
@@ -45,7 +46,7 @@ def secrets_of(bound: Bound, names: frozenset[str]) -> tuple[str, ...]:
     pending: list[tuple[str, Any]] = [(_ELSEWHERE, one) for one in bound.args]
     pending.extend(bound.kwargs.items())
     for _ in range(MAX_NODES):
-        if not pending:
+        if not pending or len(found) >= MAX_SECRETS:
             break
         name, value = pending.pop()
         ask = getattr(type(value), "get_secret_value", None)
@@ -53,7 +54,8 @@ def secrets_of(bound: Bound, names: frozenset[str]) -> tuple[str, ...]:
             name, value = name or "secret", ask(value)
             names |= {name}
         if isinstance(value, str | bytes | int | float) and name in names:
-            found[value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)] = None
+            text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+            found[text[:MAX_SECRET]] = None  # of a longer one, nobody is shown what follows
         pending.extend(_inside(name, value))
     return tuple(found)
 

@@ -24,7 +24,7 @@ from everycall.core.redaction import Redactor
 from everycall.ports import AttemptEnd, Executor, NotEntered, Raised, Request, Returned, Running
 from everycall.registry.arguments import ArgumentsRefused, canonical, read_arguments
 from everycall.registry.binding import Bound
-from everycall.registry.context import ToolContext, last_of
+from everycall.registry.context import MAX_PROGRESS_MESSAGE, ToolContext, last_of
 from everycall.registry.middleware import Middleware, MiddlewareCall
 from everycall.registry.secrets import secrets_of, with_secrets
 from everycall.registry.tool import Tool
@@ -261,7 +261,7 @@ class Attempt:
     def _progress(self, done: float, total: float | None, message: str | None) -> None:
         supervisor = self._supervisor
         if message:
-            message = self.slot.tool.redactor.hide_registered(message)
+            message = self.slot.tool.redactor.line(message, MAX_PROGRESS_MESSAGE)
 
         def tell() -> None:
             supervisor.deadlines.progressed(self)

@@ -1,6 +1,6 @@
 """How host and worker talk: frames of JSON, each after its length. Both sides use this module.
 
-1. A length is checked before anything is read for it.
+1. A length is checked before anything is read for it, and the number of values before they are.
 2. Numbers that JSON does not have are refused. Nothing is ever evaluated.
 """
 
@@ -11,6 +11,10 @@ MAX_FRAME = 32 << 20
 """Bytes of the largest frame a host reads: a value of 16 MiB (research: bounds, D.2), as base64 or escaped."""
 HEADER = 4
 """Bytes of the length in front of each frame, the most significant first."""
+MAX_CONTAINERS = 500_000
+"""Lists and objects in one frame: an empty one takes 3 bytes there and 64 and more in memory."""
+MAX_VALUES = 9_000_000
+"""Values in one frame: no value of 16 MiB has more, for each takes two bytes of it."""
 
 
 class BrokenFrameError(Exception):
@@ -71,13 +75,29 @@ def read_frame(data: bytes) -> dict[str, Any]:
     Raises:
         BrokenFrameError: it holds anything else.
     """
+    if _is_too_much(data):
+        raise BrokenFrameError("It sent a message of too many values.")
     try:
-        message = json.loads(data, parse_constant=_refuse)
+        message = json.loads(data.decode(), parse_constant=_refuse)  # in no other encoding: it was counted as this one
     except (ValueError, RecursionError, MemoryError):
         message = None
     if type(message) is not dict:
         raise BrokenFrameError("It sent something that is no message.")
     return message
+
+
+def _is_too_much(data: bytes) -> bool:
+    """Return whether *data* holds more values than may be read, without reading them."""
+    if not _exceeds(data):
+        return False
+    # Most of what was counted may stand within a text. What is left between its quotes is the rest.
+    plain = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    return plain.count(b'"') > 4 * MAX_CONTAINERS or _exceeds(b"".join(plain.split(b'"')[::2]))
+
+
+def _exceeds(data: bytes) -> bool:
+    containers = data.count(b"[") + data.count(b"{")
+    return containers > MAX_CONTAINERS or containers + data.count(b",") > MAX_VALUES
 
 
 def _refuse(word: str) -> NoReturn:

@@ -129,12 +129,13 @@ def _raised(message: Mapping[str, Any]) -> AttemptEnd:
         shown(_text(message, "message"), MAX_ERROR_TEXT),
         trace.decode("utf-8", "ignore"),
     )
-    line = without_surrogates(_text(message, "line"))
+    line, on_purpose = _text(message, "line"), message.get("on_purpose") is True
     told = Told(
         code="tool_error",
         failure=failure,
-        message=bounded(line, MAX_ERROR_TEXT),
-        on_purpose=message.get("on_purpose") is True,
+        # An author's own words are not changed; all others were cleaned before they were sent, if the worker is honest.
+        message=bounded(without_surrogates(line), MAX_ERROR_TEXT) if on_purpose else shown(line, MAX_ERROR_TEXT),
+        on_purpose=on_purpose,
         transient=message.get("transient") is True,
         effect=effect if isinstance(effect, str) and effect in _EFFECTS else None,  # type: ignore[arg-type]
         retry_after=_seconds(wait),

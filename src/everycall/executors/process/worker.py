@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from itertools import count
 
-from everycall.executors.process.channel import BrokenFrameError, packed, read_frame
+from everycall.executors.process.channel import MAX_FRAME, BrokenFrameError, packed, read_frame
 from everycall.executors.process.errand import Errand
 from everycall.executors.process.launch import search_path
 from everycall.executors.process.link import Link, WorkerGoneError
@@ -20,6 +20,9 @@ IDLE_SECONDS = 30.0
 PATIENCE = 0.5
 """Seconds that a worker has to end by itself: an idle one, so that what its modules registered with `atexit` is run;
 and one that closed its channel, so that its exit code is its own."""
+MAX_STRAYS = 2 * MAX_FRAME
+"""Bytes of frames about other calls that are read during one: two values that come too late, or 4,096 words."""
+_STRAY = 16 << 10  # bytes that the shortest of them counts for: each one takes some time of the host's
 _SOON = 1.0  # seconds; an errand is on its way
 
 
@@ -31,12 +34,13 @@ class _Talk:
         errand: what is to be done.
     """
 
-    __slots__ = ("errand", "number", "started")
+    __slots__ = ("_strays", "errand", "number", "started")
 
     def __init__(self, number: int, errand: Errand) -> None:
         self.number = number
         self.errand = errand
         self.started = False
+        self._strays = 0  # bytes of frames that say nothing about this call
 
     def over(self, link: Link) -> Verdict:
         """Do it, and return how it ended.
@@ -67,14 +71,21 @@ class _Talk:
     def _read(self, data: bytes) -> Verdict | None:
         message = read_frame(data)
         if message.get("call") != self.number:
-            return None  # a late word of an earlier call: a thread that it left behind
-        if "started" in message:
+            self._stray(data)  # a late word of an earlier call: a thread that it left behind
+        elif "started" in message:
+            if self.started:
+                self._stray(data)
             self.started = True
         elif "progress" in message:
             self.errand.progressed(message["progress"])
         else:
             return verdict_of(message)
         return None
+
+    def _stray(self, data: bytes) -> None:
+        self._strays += max(len(data), _STRAY)
+        if self._strays > MAX_STRAYS:
+            raise BrokenFrameError("It goes on to speak of another call.")
 
 
 class Worker:
