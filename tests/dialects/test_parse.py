@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from everycall import ToolRegistry, run_tool_calls_sync
 from everycall.core.errors import MessageError
 from everycall.dialects import DIALECT_NAMES, detect, dialect_named
 from tests.dialects.samples import FINISH, TWO, Call, message, read, response, sdk_response, success
@@ -408,3 +409,42 @@ def test_whatever_can_be_read_can_be_answered_and_read_again(sample):
             assert ids == [None if call.sent_id is None else call.call_id for call in parsed.calls]
         elif again.calls[0].kind != "legacy_function":
             assert ids == [call.call_id for call in parsed.calls]
+
+
+class Odd(str):
+    """Text of a client's own that cannot be looked up, compared or measured."""
+
+    __slots__ = ()
+
+    def _fails(self, *_):
+        raise RuntimeError("foreign code")
+
+    __hash__ = __eq__ = __len__ = __bool__ = _fails
+
+
+class Items(dict):
+    def items(self):
+        raise RuntimeError("foreign code")
+
+
+ODD_CALLS = {
+    "id": lambda: (Odd("c"), "f", "{}"),
+    "name": lambda: ("c", Odd("f"), "{}"),
+    "arguments": lambda: ("c", "f", Odd("{}")),
+    "items": lambda: ("", "f", Items(a=1)),
+    "items without a name": lambda: ("c", "", Items(a=1)),
+    "keys without a name": lambda: ("c", "", {(1, 2): 3}),
+}
+
+
+@pytest.mark.parametrize("odd", ODD_CALLS)
+def test_text_and_mappings_of_a_clients_own_get_their_one_result_and_an_exchange(odd):
+    tools = ToolRegistry()
+    tools.add(lambda: 1, name="f", executor="task")
+    call_id, name, arguments = ODD_CALLS[odd]()
+    function = {"name": name, "arguments": arguments}
+    turn = run_tool_calls_sync(
+        {"role": "assistant", "tool_calls": [{"id": call_id, "type": "function", "function": function}]}, tools
+    )
+    assert [result.code for result in turn] == ["ok" if odd in ("id", "name", "arguments") else "invalid_arguments"]
+    assert len(turn.exchange) == 2

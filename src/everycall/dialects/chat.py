@@ -156,8 +156,15 @@ def _stand_in(call: ToolCall, entry: object, new_id: str | None, *, text_argumen
     sent = read(read(entry, "function"), "arguments")
     arguments: object = sent if isinstance(sent, Mapping) else {}
     if text_arguments:
-        arguments = sent if isinstance(sent, str) else json.dumps(arguments, default=str)
+        arguments = sent if isinstance(sent, str) else _json(arguments)
     return {**known, "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+def _json(arguments: object) -> str:
+    try:
+        return json.dumps(arguments, default=str)
+    except Exception:  # noqa: BLE001 -- keys that are no text, depth, a client's own mapping: the call is not run anyway
+        return "{}"
 
 
 def without_empty_keys(message: Any) -> Any:

@@ -137,15 +137,18 @@ def read_call(
         may_stay_open: the provider accepts the history without an answer to this call.
     """
     defect = None
-    if not isinstance(name, str) or not name:
-        name, defect = "", unreadable("it names no tool")
-    if not isinstance(arguments, str | Mapping | None):
+    known = _exact(name)
+    if not known:
+        known, defect = "", unreadable("it names no tool")
+    if isinstance(arguments, str):
+        arguments = _exact(arguments)
+    elif not isinstance(arguments, Mapping | None):
         defect = defect or unreadable(f"its arguments are {kind_of(arguments)}, not a JSON object")
         arguments = None
     return ToolCall(
         position=position,
-        sent_id=sent_id if isinstance(sent_id, str) else None,
-        name=name,
+        sent_id=_exact(sent_id),
+        name=known,
         arguments=arguments,
         kind=kind,
         defect=defect,
@@ -157,12 +160,17 @@ def unreadable_call(position: int, entry: object, *, sent_id: object = None, kin
     """Build the call that stands for an entry in which nothing can be read."""
     return ToolCall(
         position=position,
-        sent_id=sent_id if isinstance(sent_id, str) else None,
+        sent_id=_exact(sent_id),
         name="",
         arguments=None,
         kind=kind,
         defect=unreadable(f"its entry is {kind_of(entry)}, not a call"),
     )
+
+
+def _exact(text: object) -> str | None:
+    """Return *text* as an exact `str`: a subclass may hash, compare or measure itself as it likes. None for no text."""
+    return str.__str__(text) if isinstance(text, str) else None
 
 
 def unreadable(reason: str) -> str:
