@@ -9,7 +9,12 @@ import random
 import signal
 
 import pytest
+from hypothesis import HealthCheck, settings
 from trio.testing import MockClock
+
+# How long one example takes says more of the machine than of the code: the time limit of the test bounds them all.
+settings.register_profile("everycall", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("everycall")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as under nohup: the tests of Ctrl-C want the usual handler
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -372,7 +372,7 @@ async def quick() -> str:
 
 @registry.tool(read_only=True)
 async def hangs() -> str:
-    print("hanging", file=sys.stderr, flush=True)
+    sys.stderr.write("hanging\\n")
     await anyio.sleep_forever()
 
 @registry.tool(read_only=True)
@@ -385,7 +385,7 @@ async def refuses() -> str:
 
 @registry.tool
 async def clings() -> str:
-    print("hanging", file=sys.stderr, flush=True)
+    sys.stderr.write("hanging\\n")
     try:
         await anyio.sleep_forever()
     finally:

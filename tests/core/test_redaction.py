@@ -8,7 +8,7 @@ import time
 import urllib.parse
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
@@ -116,7 +116,6 @@ class TestKnownSecrets:
         assert own.hide_registered("registered-1 of-this-call") == f"{HIDDEN} of-this-call"
 
     @given(st.text(min_size=4, max_size=30).filter(lambda one: len(one.strip()) >= 4), st.text(max_size=30))
-    @settings(deadline=None)
     def test_are_never_left_in_a_text(self, secret, around):
         hidden = redactor(secret, patterns=False).hide(clean(around + secret + around))
         for form in (clean(secret.strip()),):
@@ -182,7 +181,6 @@ class TestCredentials:
         assert redactor().hide(text) == text
 
     @given(st.text(st.sampled_from("aZ0 :=/@'\"\\-_.&?\n"), max_size=200), st.data())
-    @settings(deadline=None)
     def test_lie_within_the_text_whatever_it_is(self, text, data):
         pieces = data.draw(
             st.lists(st.sampled_from([*CREDENTIALS, "://", "password=", "Bearer ", "token", text]), max_size=6)
@@ -256,7 +254,6 @@ class TestResults:
             ),
         )
     )
-    @settings(deadline=None)
     def test_json_stays_json_without_the_secrets(self, value):
         hides = redactor("canary-1", "12345678")
         text = hides.hide_in_result(json.dumps(value, separators=(",", ":")), is_json=True)

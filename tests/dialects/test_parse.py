@@ -365,7 +365,7 @@ def damaged(draw):
     return sample
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(sample=JSON_LIKE | damaged())
 def test_parse_of_anything_gives_calls_or_a_message_error(sample):
     before = copy.deepcopy(sample)
@@ -383,7 +383,7 @@ def test_parse_of_anything_gives_calls_or_a_message_error(sample):
     assert repr(sample) == repr(before)  # repr: a NaN is not equal to itself
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(sample=damaged() | JSON_LIKE)
 def test_whatever_can_be_read_can_be_answered_and_read_again(sample):
     before = repr(sample)

@@ -56,7 +56,7 @@ TREES = st.recursive(
 
 
 @pytest.mark.row("2.9")
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, suppress_health_check=list(HealthCheck))
 @given(error=TREES)
 def test_any_tree_of_exceptions_is_one_bounded_failure(error):
     assert len(message_for_model(error)) <= 2100

@@ -38,7 +38,7 @@ async def test_a_strange_id_is_echoed_or_replaced_on_both_sides_and_never_lost(c
 
 
 @pytest.mark.row("6.8")
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(ids=st.lists(st.one_of(st.none(), st.text(max_size=20)), min_size=1, max_size=5))
 def test_whatever_the_ids_are_both_sides_agree(ids):
     turn = open_turn(message(*[call("echo", {"n": n}, one) for n, one in enumerate(ids)]), registry())

@@ -67,13 +67,13 @@ def targets_read(raw):
     return ReadArguments(raw)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(st.sampled_from('{}[]":,\\ \n\t0189.eE+-tfnaulr\u00e9\ud800\ufeff`'), max_size=60))
 def test_any_text_of_json_letters_is_read_strictly_or_refused(raw):
     targets.read_text(raw)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(mutate.WORDS),

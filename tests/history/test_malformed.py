@@ -155,7 +155,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(
     history=st.lists(st.one_of(VALUES, st.dictionaries(KEYS, VALUES, max_size=5)), max_size=4),
     dialect=st.sampled_from([None, *DIALECTS]),

@@ -102,7 +102,7 @@ def test_1_a_turn_that_is_done_never_runs_again():
 IDS = [None, "", "a", "a", "b", "call_1", "\u0430"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from(IDS), st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=8))
 def test_2_each_result_is_that_of_its_own_call_whatever_the_ids_and_whoever_ends_first(calls):
     tools = ToolRegistry()

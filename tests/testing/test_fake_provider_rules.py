@@ -244,7 +244,7 @@ def _damaged(draw, value):
     return value
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.data())
 def test_no_damage_to_a_request_makes_a_rule_book_fail(data):
     protocol, _, body = data.draw(st.sampled_from([*VALID, *BROKEN]))

@@ -66,7 +66,7 @@ def no_constants(word):
     raise AssertionError(word)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(anything, st.sampled_from([10_000, 300, 60, 5]))
 def test_any_value_gives_valid_text_within_the_limit_or_a_refusal(value, limit):
     result = refused_or_encoded(value, limit)
@@ -83,7 +83,6 @@ def test_any_value_gives_valid_text_within_the_limit_or_a_refusal(value, limit):
         json.loads(content, object_pairs_hook=no_repeats, parse_constant=no_constants)
 
 
-@settings(deadline=None)
 @given(plain)
 def test_a_plain_value_comes_back_as_it_was(value):
     result = encode_value(value, 1 << 20)
@@ -95,7 +94,6 @@ def test_a_plain_value_comes_back_as_it_was(value):
         assert result.content == encode_value([value, uuid.UUID(int=0)], 1 << 20).content[1:-40]
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(), max_size=300), st.integers(1, 300))
 def test_a_text_is_whole_or_its_head_and_tail_are(text, limit):
     result = encode_value(text, limit)
@@ -107,7 +105,6 @@ def test_a_text_is_whole_or_its_head_and_tail_are(text, limit):
         assert len(valid.encode()) > limit or valid != text
 
 
-@settings(deadline=None)
 @given(st.floats() | st.decimals(allow_nan=True), st.booleans())
 def test_every_number_is_said(number, within):
     text = encode_value([number] if within else number, 1000).content
