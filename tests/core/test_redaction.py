@@ -15,7 +15,15 @@ from pydantic import SecretStr
 from everycall.core.credentials import credentials_in
 from everycall.core.errors import UsageError
 from everycall.core.failures import failure_of, message_for_model
-from everycall.core.redaction import HIDDEN, MAX_SECRET, NOTHING_HIDDEN, Redaction, Redactor, secrets_of_environment
+from everycall.core.redaction import (
+    HIDDEN,
+    MAX_SECRET,
+    NOTHING_HIDDEN,
+    Redaction,
+    Redactor,
+    forms_of,
+    secrets_of_environment,
+)
 from everycall.core.text import clean, one_line, shown
 from tests.growth import assert_grows_within
 
@@ -375,3 +383,10 @@ class TestFailures:
         ):
             assert "canar" not in text
             assert text
+
+
+def test_beyond_their_room_secrets_are_hidden_as_they_stand_alone():
+    secrets = ["first-äß" * 4, "second-äß" * 4]
+    forms = forms_of(secrets, room=40)
+    assert len([form for form in forms_of(secrets[:1]) if form in forms]) > 5
+    assert [form for form in forms_of(secrets[1:]) if form in forms] == secrets[1:]

@@ -28,7 +28,11 @@ from everycall import (
 )
 from everycall.cli.answer import as_text, turn_as_json
 from everycall.core.policy import Retry
+from everycall.core.redaction import MAX_SECRETS
 from everycall.dialects import DIALECT_NAMES
+from everycall.registry.binding import Bound
+from everycall.registry.refusals import _forms_of_values
+from everycall.registry.secrets import secrets_of
 from tests.dialects import samples
 from tests.messages import call, message
 
@@ -505,3 +509,13 @@ class TestTheCommandLine:
         assert everycall.cli.main(["demo", "--output", output]) == 0
         out, err = capsys.readouterr()
         assert_clean(out + err)
+
+
+def test_of_the_secrets_in_one_call_so_many_are_known():
+    bound = Bound((), {"keys": [SecretStr(f"canary-{number:06}") for number in range(MAX_SECRETS + 50)]})
+    assert len(secrets_of(bound, frozenset())) == MAX_SECRETS
+
+
+def test_a_value_longer_than_a_validators_words_is_not_looked_for_in_them():
+    assert _forms_of_values(["x" * 1000], 999) == ()
+    assert "x" * 1000 in _forms_of_values(["x" * 1000], 1000)

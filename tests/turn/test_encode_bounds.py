@@ -1,5 +1,6 @@
 """Size is bounded before it is paid for."""
 
+import contextlib
 import datetime as dt
 import json
 import time
@@ -9,6 +10,7 @@ import pytest
 
 from everycall.core.content import File, Image, Text
 from everycall.turn.encode import CannotEncode, encode_value
+from everycall.turn.simple import simple_json
 from everycall.turn.sink import HARD_CAP
 
 LIMIT = 256 << 10
@@ -219,3 +221,20 @@ def test_large_numbers_are_written_out_up_to_a_budget():
 def test_numbers_that_are_not_written_out_take_nothing_from_those_that_are():
     written = json.loads(encode_value([1 << 1_000_000] * 100 + [10**5000] * 100, HARD_CAP).content)
     assert written[100:] == [f"1{'0' * 5000}"] * 100
+
+
+def test_a_huge_text_within_many_lists_is_not_tried_whole_at_each_of_them(monkeypatch):
+    tried = []
+
+    def counted(value, *, levels, nodes, room):
+        tried.append(room)
+        return simple_json(value, levels=levels, nodes=nodes, room=room)
+
+    monkeypatch.setattr("everycall.turn.walk.simple_json", counted)
+    value = "\n" * (12 << 20)  # twice as much when it is escaped
+    for _ in range(60):
+        value = [value]
+    with contextlib.suppress(CannotEncode):
+        encode_value(value, HARD_CAP)
+    assert len(tried) >= 60
+    assert sum(tried) < 4 << 20

@@ -1,6 +1,7 @@
 """What is said of something that is no assistant message: one sentence, and the cure for the commonest slips.
 
-1. A piece of a stream is known by what holds it, or by its class: the SDKs' are `ChoiceDelta`, `Delta`, `DeltaMessage`.
+1. A piece of a stream is known by what holds it, or by its class, for its fields are those of a message: the SDKs' are
+   `ChoiceDelta`, `Delta`, `DeltaMessage`.
 2. Of a dict it is known only where a call has an `index` and nothing that a first piece has. An `index` alone says
    nothing: Mistral's whole messages, and those that the OpenAI SDK puts together from a stream, have it too. So the
    dump of the *first* piece of a call cannot be told from a whole message whose arguments are empty.
@@ -13,6 +14,7 @@ from everycall.core.text import one_line
 from everycall.dialects.reading import has, has_fields, is_list, kind_of, read, read_list, word
 
 CHUNK = "This is a chunk of a stream, not a whole message: assemble the chunks first."
+_PIECES_OF_STREAMS = ("Delta", "DeltaMessage")
 _EXPECTED = "Expected one assistant message or one response, got"
 _OTHER_LANGCHAIN_TYPES = frozenset({"human", "system", "tool", "function", "chat", "remove"})
 _BLOCK_TYPES = frozenset({"text", "thinking", "redacted_thinking", "tool_use", "server_tool_use", "mcp_tool_use"})
@@ -21,7 +23,7 @@ _PART_KEYS = ("functionCall", "function_call", "toolUse", "reasoningContent")
 
 def is_fragment(message: object) -> bool:
     """Return whether *message* is a piece of a streamed message (a `delta`), as far as that can be told."""
-    if type(message) is not dict and "Delta" in type(message).__name__:
+    if type(message).__name__.endswith(_PIECES_OF_STREAMS):
         return True
     return any(_is_later_piece(entry) for entry in read_list(message, "tool_calls"))
 
